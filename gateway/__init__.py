@@ -1,0 +1,46 @@
+"""A streaming LLM gateway: truthful, pluggable, fast, safe. This is the public door for plugin authors."""
+
+from gateway.domain import (
+    Attempt,
+    Credentials,
+    Exchange,
+    Model,
+    Outcome,
+    Prices,
+    Principal,
+    Quirks,
+    Route,
+    Timeouts,
+    UsageRecord,
+)
+from gateway.errors import (
+    GatewayError,
+    InvalidRequest,
+    LookupFailed,
+    ModelNotFound,
+    Unauthenticated,
+    UpstreamError,
+    UpstreamFault,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from gateway.hookspecs import hookimpl
+from gateway.protocols import (
+    Authenticator,
+    ByteUpstream,
+    ClientDialect,
+    ErrorMapper,
+    EventUpstream,
+    Gateway,
+    ModelLookup,
+    Provider,
+    ProviderClient,
+    Upstream,
+    UpstreamDialect,
+    UsageSink,
+)
+from gateway.requests import ChatRequest
+from gateway.secrets import Secret
+
+API_VERSION = "1.0"
+__version__ = "0.1.0"

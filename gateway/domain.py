@@ -1,0 +1,212 @@
+"""The nouns: principals, models, routes, exchanges, attempts, usage records.
+
+Frozen structs are data and may be shared; `Exchange` and `Attempt` are one request's state and live as long as it does.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from gateway.secrets import Secret
+
+if TYPE_CHECKING:
+    from gateway.errors import GatewayError
+    from gateway.events import Answer
+    from gateway.requests import ChatRequest
+
+Scope = Literal["chat", "admin"]
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What a request brought to prove who sent it; extracted once, in one place."""
+
+    token: Secret | None = None
+    """The one credential of the headers (`Authorization: Bearer`, `x-api-key`, `api-key`)."""
+    cookie: str = ""
+    """The raw Cookie header; empty where a header credential was sent."""
+    client: str = ""
+    """Address of the peer, without port."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who calls. `owner` is compared with a model's owner; None is the operator."""
+
+    id: str
+    owner: str | None = None
+    scopes: frozenset[str] = frozenset({"chat"})
+    unrestricted: bool = False
+    """True only for the open route's caller: ownership is not checked."""
+
+    def may_use(self, model: "Model") -> bool:
+        """Whether the model is shared with this caller or owned by the same owner (null equals null)."""
+        return self.unrestricted or model.sharing != "private" or model.owner == self.owner
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Limits of one attempt, in seconds."""
+
+    connect: float = 5.0
+    """Name resolution, TCP and TLS together."""
+    first: float = 300.0
+    """From the dial to the first content event; bytes before it do not extend it."""
+    idle: float = 60.0
+    """Between two reads after the first content."""
+    total: float = 900.0
+    """The whole attempt."""
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """US dollars for a million tokens; None is unknown, never free."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+class Quirks(msgspec.Struct, frozen=True):
+    """How an OpenAI-compatible upstream differs; the defaults are OpenAI itself."""
+
+    omit: frozenset[str] = frozenset()
+    """Request fields the upstream refuses."""
+    rename: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Request fields it knows under another name (`max_tokens` -> `max_completion_tokens`)."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """One upstream model behind one base URL with one credential."""
+
+    id: str
+    name: str
+    model_id: str
+    base_url: str
+    api_key: Secret = Secret("")
+    provider: str = "openai"
+    owner: str | None = None
+    sharing: str = "private"
+    description: str = ""
+    context_length: int = 4096
+    enabled: bool = True
+    parameters: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    """Request fields sent when the client did not give them."""
+    quirks: Quirks = Quirks()
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    timeouts: Timeouts = Timeouts()
+    prices: Prices = Prices()
+    capabilities: frozenset[str] = frozenset()
+    tenant: bytes = b""
+    """Digest of provider, base URL and credential: connections and clients are never shared across it."""
+    health_key: bytes = b""
+    """Digest of base URL, credential and upstream model: what cools down together."""
+
+    def __post_init__(self) -> None:
+        key = self.api_key.digest()
+        force = msgspec.structs.force_setattr
+        url, model = (v.encode("utf-8", "surrogatepass") for v in (self.base_url, self.model_id))
+        force(self, "tenant", hashlib.blake2b(b"\0".join((self.provider.encode(), url, key)), digest_size=16).digest())
+        force(self, "health_key", hashlib.blake2b(b"\0".join((url, key, model)), digest_size=16).digest())
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A name clients may ask for and the models that stand behind it, in the order to try them."""
+
+    name: str
+    targets: tuple[Model, ...]
+    is_model: bool = False
+    """True when the name is a model's own id or name: a route of one."""
+
+    @classmethod
+    def of(cls, model: Model, name: str | None = None) -> "Route":
+        """The route of one that every model is."""
+        return cls(name or model.name, (model,), is_model=True)
+
+
+class Outcome(StrEnum):
+    """How an exchange or an attempt ended; exactly one for each."""
+
+    OK = "ok"
+    UPSTREAM_ERROR = "upstream_error"
+    TRUNCATED = "truncated"
+    CLIENT_ABORT = "client_abort"
+    CLIENT_SLOW = "client_slow"
+    REJECTED = "rejected"
+    GATEWAY_ERROR = "gateway_error"
+    SHUTDOWN = "shutdown"
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt consumed; exactly one for each attempt. Token counts nobody reported are None."""
+
+    attempt_id: str
+    exchange_id: str
+    principal_id: str
+    owner: str | None
+    route: str
+    model_id: str
+    model_name: str
+    provider: str
+    number: int
+    """1 for the first attempt of its exchange."""
+    started_at: float
+    """Seconds since the epoch."""
+    duration: float
+    """Seconds from the dial to the end."""
+    first_content: float | None
+    """Seconds from the dial to the first content event."""
+    outcome: Outcome
+    status: int | None
+    error_code: str | None
+    provenance: Literal["reported", "partial", "estimated", "none"]
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    deltas: int
+    """Content frames seen: the base of an estimate."""
+    finish_reason: str | None
+
+
+class Attempt:
+    """One call to one model inside an exchange; filled in as it goes."""
+
+    __slots__ = ("answer", "ended", "error", "exchange", "first_content", "id", "model", "number", "outcome", "started", "started_at", "upstream_status")
+
+    def __init__(self, exchange: "Exchange", model: Model, number: int) -> None:
+        self.id = f"{exchange.id}-{number}"
+        self.exchange = exchange
+        self.model = model
+        self.number = number
+        self.started = time.monotonic()
+        self.started_at = time.time()
+        self.first_content: float | None = None
+        """Monotonic time of the first content event."""
+        self.ended: float | None = None
+        self.upstream_status: int | None = None
+        self.answer: Answer | None = None
+        self.error: GatewayError | None = None
+        self.outcome: Outcome | None = None
+
+
+class Exchange:
+    """One client request from arrival to settlement."""
+
+    __slots__ = ("answer", "attempts", "error", "id", "outcome", "principal", "request", "route", "started", "surface")
+
+    def __init__(self, id: str, surface: str) -> None:
+        self.id = id
+        self.surface = surface
+        """Name of the client's dialect."""
+        self.started = time.monotonic()
+        self.principal: Principal | None = None
+        self.request: ChatRequest | None = None
+        self.route: Route | None = None
+        self.attempts: list[Attempt] = []
+        self.answer: Answer | None = None
+        """The answer of the last attempt; what limiters, sinks and metrics read at settlement."""
+        self.error: GatewayError | None = None
+        self.outcome: Outcome | None = None

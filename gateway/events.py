@@ -1,0 +1,198 @@
+"""Frames, events and the answer: what an upstream says, in words every dialect shares."""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "pause", "error", "other"]
+
+
+class Frame:
+    """One event of an upstream's wire: `raw` as it came, `data` inside it, `name` of a named event."""
+
+    __slots__ = ("data", "name", "raw")
+
+    def __init__(self, raw: bytes, data: bytes | None, name: str | None = None) -> None:
+        self.raw = raw
+        self.data = data
+        """None when the frame carries no data (a comment)."""
+        self.name = name
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Base. `source` is the frame the event came from; None when a plugin made it."""
+
+    source: Frame | None = None
+
+
+class Start(Event):
+    """The answer has a name; not content."""
+
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+
+
+class Text(Event):
+    """Visible text; always encodable Unicode, never empty."""
+
+    text: str
+    part: int | None = None
+    choice: int = 0
+    logprobs: Any = None
+
+
+class Reasoning(Event):
+    """Thinking. `signature` is the maker's opaque proof, `redacted` opaque text."""
+
+    text: str = ""
+    part: int | None = None
+    choice: int = 0
+    signature: str | None = None
+    redacted: str | None = None
+
+
+class Refusal(Event):
+    """The model declines, in words."""
+
+    text: str
+    part: int | None = None
+    choice: int = 0
+
+
+class ToolCall(Event):
+    """A fragment of a tool call; `arguments` is a piece of JSON text, never parsed."""
+
+    part: int | None = None
+    choice: int = 0
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    kind: Literal["function", "custom"] = "function"
+    signature: str | None = None
+
+
+class Usage(Event):
+    """Tokens so far, cumulative: the last one counts. A field nobody reported is None."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    native: Any = None
+
+
+class Finish(Event):
+    """One choice is complete."""
+
+    reason: FinishReason
+    choice: int = 0
+    native: str | None = None
+    stop_sequence: str | None = None
+
+
+class End(Event):
+    """The dialect's own end was seen."""
+
+
+class Failure(Event):
+    """The answer broke; always the last event. `status` is what a client gets when nothing was sent yet."""
+
+    code: str
+    message: str
+    status: int = 502
+    retryable: bool = True
+    native: Any = None
+    """The upstream's own error object, where it sent one."""
+
+
+class Opaque(Event):
+    """A frame that says nothing neutral: a ping, a comment, a role-only delta."""
+
+    kind: str = ""
+
+
+CONTENT = (Text, Reasoning, Refusal, ToolCall, Finish)
+"""Events that open the status line: the first text, reasoning, refusal, tool call or finish."""
+
+
+class Cause(StrEnum):
+    """Why no more bytes will come; the value is the failure code a client sees."""
+
+    EOF = "upstream_truncated"
+    RESET = "upstream_disconnected"
+    FIRST_TIMEOUT = "timeout"
+    IDLE = "idle_timeout"
+    DEADLINE = "deadline_exceeded"
+    SHUTDOWN = "server_shutting_down"
+    CLIENT_GONE = "client_abort"
+    CLIENT_SLOW = "client_slow"
+
+    @property
+    def message(self) -> str:
+        """One sentence for the client."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Cause.EOF: "The upstream ended the stream before it was complete.",
+    Cause.RESET: "The upstream closed the connection before the stream was complete.",
+    Cause.FIRST_TIMEOUT: "Request timed out.",
+    Cause.IDLE: "The upstream went silent in the middle of the stream.",
+    Cause.DEADLINE: "The request took longer than its total time limit.",
+    Cause.SHUTDOWN: "The gateway is shutting down.",
+    Cause.CLIENT_GONE: "The client left.",
+    Cause.CLIENT_SLOW: "The client stopped reading.",
+}
+
+
+class Answer:
+    """What is known of one attempt's answer so far; the only judge of how it ended."""
+
+    __slots__ = ("deltas", "ended", "expected", "failure", "finish", "model", "name", "seen", "usage")
+
+    def __init__(self, expected: int = 1) -> None:
+        self.expected = expected
+        """How many choices were asked for."""
+        self.name: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: dict[int, FinishReason] = {}
+        self.seen: set[int] = set()
+        self.deltas = 0
+        """Content frames seen; the base of an estimate when nobody reports usage."""
+        self.ended = False
+        self.failure: Failure | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether what was seen is a proper end, whatever the connection does after."""
+        return self.ended or (len(self.finish) >= self.expected and self.seen <= self.finish.keys())
+
+    def note(self, event: Event) -> None:
+        """Take an event into account."""
+        kind = type(event)
+        if kind is Text or kind is ToolCall or kind is Reasoning or kind is Refusal:
+            self.deltas += 1
+            self.seen.add(event.choice)  # type: ignore[attr-defined]
+        elif isinstance(event, Finish):
+            self.finish[event.choice] = event.reason
+        elif isinstance(event, Usage):
+            self.usage = event
+        elif isinstance(event, Start):
+            self.name, self.model = event.id, event.model
+        elif kind is End:
+            self.ended = True
+        elif isinstance(event, Failure):
+            self.failure = self.failure or event
+
+    def verdict(self, cause: Cause) -> End | Failure:
+        """How the answer ended; asked once, when no more bytes will come."""
+        if self.failure is not None:
+            return self.failure
+        if self.complete:
+            return End()
+        status = 504 if cause in (Cause.FIRST_TIMEOUT, Cause.IDLE, Cause.DEADLINE) else 503 if cause is Cause.SHUTDOWN else 502
+        return Failure(code=cause.value, message=cause.message, status=status, retryable=cause in (Cause.EOF, Cause.RESET))
