@@ -174,7 +174,20 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Attempt:
     """One call to one model inside an exchange; filled in as it goes."""
 
-    __slots__ = ("answer", "ended", "error", "exchange", "first_content", "id", "model", "number", "outcome", "started", "started_at", "upstream_status")
+    __slots__ = (
+        "answer",
+        "ended",
+        "error",
+        "exchange",
+        "first_content",
+        "id",
+        "model",
+        "number",
+        "outcome",
+        "started",
+        "started_at",
+        "upstream_status",
+    )
 
     def __init__(self, exchange: "Exchange", model: Model, number: int) -> None:
         self.id = f"{exchange.id}-{number}"

@@ -194,5 +194,13 @@ class Answer:
             return self.failure
         if self.complete:
             return End()
-        status = 504 if cause in (Cause.FIRST_TIMEOUT, Cause.IDLE, Cause.DEADLINE) else 503 if cause is Cause.SHUTDOWN else 502
-        return Failure(code=cause.value, message=cause.message, status=status, retryable=cause in (Cause.EOF, Cause.RESET))
+        status = (
+            504
+            if cause in (Cause.FIRST_TIMEOUT, Cause.IDLE, Cause.DEADLINE)
+            else 503
+            if cause is Cause.SHUTDOWN
+            else 502
+        )
+        return Failure(
+            code=cause.value, message=cause.message, status=status, retryable=cause in (Cause.EOF, Cause.RESET)
+        )

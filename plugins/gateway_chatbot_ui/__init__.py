@@ -1,0 +1,1 @@
+"""The Chatbot UI custom route: POST /api/chat/custom."""

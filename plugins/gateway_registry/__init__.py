@@ -1,0 +1,1 @@
+"""Model lookup in the registry's own tables."""

@@ -1,0 +1,1 @@
+"""Model lookup in a live Supabase project."""
