@@ -155,9 +155,8 @@ class UpstreamError(UpstreamFault):
         retry_after: float | None = None,
         retryable: bool | None = None,
     ) -> None:
-        super().__init__(
-            message or f"The upstream answered {status}.", status=status, provider=provider, retry_after=retry_after
-        )
+        message = message or f"The upstream answered {status}."
+        super().__init__(message, status=status, provider=provider, retry_after=retry_after)
         self.body = body
         self.headers = headers
         self.retryable = (status in (408, 409, 429) or status >= 500) if retryable is None else retryable

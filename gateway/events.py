@@ -26,7 +26,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     source: Frame | None = None
 
 
-class Start(Event):
+class Start(Event, frozen=True, gc=False):
     """The answer has a name; not content."""
 
     id: str | None = None
@@ -34,7 +34,7 @@ class Start(Event):
     created: int | None = None
 
 
-class Text(Event):
+class Text(Event, frozen=True, gc=False):
     """Visible text; always encodable Unicode, never empty."""
 
     text: str
@@ -43,7 +43,7 @@ class Text(Event):
     logprobs: Any = None
 
 
-class Reasoning(Event):
+class Reasoning(Event, frozen=True, gc=False):
     """Thinking. `signature` is the maker's opaque proof, `redacted` opaque text."""
 
     text: str = ""
@@ -53,7 +53,7 @@ class Reasoning(Event):
     redacted: str | None = None
 
 
-class Refusal(Event):
+class Refusal(Event, frozen=True, gc=False):
     """The model declines, in words."""
 
     text: str
@@ -61,7 +61,7 @@ class Refusal(Event):
     choice: int = 0
 
 
-class ToolCall(Event):
+class ToolCall(Event, frozen=True, gc=False):
     """A fragment of a tool call; `arguments` is a piece of JSON text, never parsed."""
 
     part: int | None = None
@@ -73,7 +73,7 @@ class ToolCall(Event):
     signature: str | None = None
 
 
-class Usage(Event):
+class Usage(Event, frozen=True, gc=False):
     """Tokens so far, cumulative: the last one counts. A field nobody reported is None."""
 
     input: int | None = None
@@ -84,7 +84,7 @@ class Usage(Event):
     native: Any = None
 
 
-class Finish(Event):
+class Finish(Event, frozen=True, gc=False):
     """One choice is complete."""
 
     reason: FinishReason
@@ -93,11 +93,11 @@ class Finish(Event):
     stop_sequence: str | None = None
 
 
-class End(Event):
+class End(Event, frozen=True, gc=False):
     """The dialect's own end was seen."""
 
 
-class Failure(Event):
+class Failure(Event, frozen=True, gc=False):
     """The answer broke; always the last event. `status` is what a client gets when nothing was sent yet."""
 
     code: str
@@ -108,7 +108,7 @@ class Failure(Event):
     """The upstream's own error object, where it sent one."""
 
 
-class Opaque(Event):
+class Opaque(Event, frozen=True, gc=False):
     """A frame that says nothing neutral: a ping, a comment, a role-only delta."""
 
     kind: str = ""
@@ -135,7 +135,15 @@ class Cause(StrEnum):
         """One sentence for the client."""
         return _MESSAGES[self]
 
+    @property
+    def status(self) -> int:
+        """The status of an answer that ended so before its first content."""
+        if self in (Cause.FIRST_TIMEOUT, Cause.IDLE, Cause.DEADLINE):
+            return 504
+        return 503 if self is Cause.SHUTDOWN else 502
 
+
+_TRY_AGAIN = frozenset({Cause.EOF, Cause.RESET})
 _MESSAGES = {
     Cause.EOF: "The upstream ended the stream before it was complete.",
     Cause.RESET: "The upstream closed the connection before the stream was complete.",
@@ -194,13 +202,4 @@ class Answer:
             return self.failure
         if self.complete:
             return End()
-        status = (
-            504
-            if cause in (Cause.FIRST_TIMEOUT, Cause.IDLE, Cause.DEADLINE)
-            else 503
-            if cause is Cause.SHUTDOWN
-            else 502
-        )
-        return Failure(
-            code=cause.value, message=cause.message, status=status, retryable=cause in (Cause.EOF, Cause.RESET)
-        )
+        return Failure(code=cause.value, message=cause.message, status=cause.status, retryable=cause in _TRY_AGAIN)

@@ -260,7 +260,8 @@ class Egress(Protocol):
         """Send one request and return once the response's head is there, whatever its status.
 
         `url` is parsed as browsers do (WHATWG). Connections are pooled by `tenant` and origin; `fresh` dials anew.
-        Raises `InvalidUpstreamUrl`, `UpstreamUnreachable` and its kinds, `UpstreamTimeout`. Cancelling closes the socket.
+        Raises `InvalidUpstreamUrl`, `UpstreamUnreachable` and its kinds, `UpstreamTimeout`.
+        Cancelling closes the socket.
         """
         ...
 
