@@ -1,0 +1,21 @@
+"""Settings: what they are, where they come from, and how a wrong one is told.
+
+Every command loads the same: a TOML file, the environment over it, the command line's options over both.
+"""
+
+from gateway.settings.load import load_settings
+from gateway.settings.model import EgressSettings, Settings
+from gateway.settings.problems import Origin, Origins, SettingsError, suggest
+from gateway.settings.sections import Section, validate_section
+
+__all__ = (
+    "EgressSettings",
+    "Origin",
+    "Origins",
+    "Section",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "suggest",
+    "validate_section",
+)

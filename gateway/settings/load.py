@@ -1,0 +1,76 @@
+"""Load the settings from all their sources."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.settings.model import Settings, default_data_dir
+from gateway.settings.problems import Origin, SettingsError, locate
+from gateway.settings.sections import validate_section
+from gateway.settings.sources import CONFIG, Source, read_environment, read_file
+
+FILE_NAME = "gateway.toml"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, Any] = _NOTHING,
+) -> Settings:
+    """The settings of the file, the environment over it, `overrides` (the command line's options) over both.
+
+    The file is `config`, else `GATEWAY_CONFIG`, else `./gateway.toml`, else the data directory's; naming one that
+    cannot be read is an error, having none is not. Overrides that are None are no overrides.
+    Raises `SettingsError` with everything wrong at once.
+    """
+    given = _given(overrides)
+    environment = read_environment(environ)
+    data_dir = given.tree.get("data_dir") or environment.tree.get("data_dir") or default_data_dir(environ)
+    source = given.over(environment.over(_file(config, environ, Path(data_dir).expanduser())))
+    source.tree.setdefault("data_dir", default_data_dir(environ))
+    _read_switches(source)
+    try:
+        section = validate_section(Settings, source.tree, source.origins)
+    except SettingsError as error:
+        raise SettingsError([*source.problems, *error.problems]) from None
+    if source.problems:
+        raise SettingsError(source.problems)
+    warnings = (*source.warnings, *section.warnings)
+    return section.value.model_copy(update={"warnings": warnings, "origins": MappingProxyType(source.origins)})
+
+
+def _given(overrides: Mapping[str, Any]) -> Source:
+    source = Source()
+    for name, value in overrides.items():
+        if value is not None:
+            source.put((name,), value, Origin("--" + name.replace("_", "-")))
+    return source
+
+
+def _file(config: Path | None, environ: Mapping[str, str], data_dir: Path) -> Source:
+    if config is not None:
+        return read_file(config, named_by="--config", environ=environ)
+    if environ.get(CONFIG):
+        return read_file(Path(environ[CONFIG]).expanduser(), named_by=CONFIG, environ=environ)
+    for file in (Path(FILE_NAME), data_dir / FILE_NAME):
+        if file.is_file():
+            return read_file(file, named_by="settings", environ=environ)
+    return Source()
+
+
+def _read_switches(source: Source) -> None:
+    """Make every plugin's `enabled` a bool: it is ours, whatever class reads the rest of the section."""
+    plugins = source.tree.get("plugins")
+    for name, table in plugins.items() if isinstance(plugins, dict) else ():
+        if not isinstance(table, dict) or "enabled" not in table:
+            continue
+        try:
+            table["enabled"] = TypeAdapter(bool).validate_python(table["enabled"])
+        except ValidationError:
+            origin = locate(("plugins", name, "enabled"), source.origins)
+            source.problems.append(f"{origin.text}: should be true or false")

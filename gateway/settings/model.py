@@ -1,0 +1,109 @@
+"""The gateway's own settings."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from gateway.settings.problems import Origin
+
+_MINIMUM_KEY = 32
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+def default_data_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """`$XDG_DATA_HOME/litestar-gateway`, else the same under `~/.local/share`."""
+    base = (os.environ if environ is None else environ).get("XDG_DATA_HOME", "")
+    # The XDG specification: a relative path is to be ignored.
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "share"
+    return root / "litestar-gateway"
+
+
+def _embedded_database(data: dict[str, Any]) -> str:
+    directory = data.get("data_dir")  # absent when it was itself refused
+    return f"sqlite+aiosqlite:///{directory or default_data_dir()}/gateway.db"
+
+
+class EgressSettings(BaseModel):
+    """The door to upstreams."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow: tuple[str, ...] = ()
+    """Private hosts that may be dialled: an address, a network, a name, each with an optional `:port`."""
+
+
+class Settings(BaseModel):
+    """Everything the gateway can be told; a plugin's section stays raw until the plugin's own class reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where the embedded database, the keyring and the first admin key live."""
+    database_url: str = Field(default_factory=_embedded_database, repr=False)
+    """`sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE`."""
+    secret_keys: tuple[SecretStr, ...] = ()
+    """Keys that encrypt credentials at rest, newest first; empty = the keyring file in the data directory."""
+    auto_migrate: bool = True
+    """Whether `serve` brings a PostgreSQL database to this version's schema."""
+    safe_mode: bool = False
+    """Load only the gateway's own plugins."""
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0 = any free one."""
+    body_limit: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Largest request body in bytes."""
+    drain_seconds: float = Field(default=120.0, ge=0)
+    """How long running answers may go on after the signal to stop."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe event that is logged."""
+    egress: EgressSettings = EgressSettings()
+    """The door to upstreams."""
+    plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
+    """Each plugin's section by its short name; `enabled` in it is ours."""
+    plugin_files: tuple[Path, ...] = ()
+    """Single-file plugins to load; naming one enables it."""
+    warnings: tuple[str, ...] = Field(default=(), exclude=True)
+    """What was ignored while loading, one sentence each."""
+    origins: Mapping[tuple[str, ...], Origin] = Field(default_factory=dict, repr=False, exclude=True)
+    """Where each value was written."""
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _a_path(cls, value: Any) -> Any:
+        if not isinstance(value, str | Path) or value == "":  # "" would be taken for the current directory
+            raise ValueError("should be the path of a directory")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("plugin_files")
+    @classmethod
+    def _absolute_files(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser().absolute() for path in value)
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < _MINIMUM_KEY for key in value):
+            raise ValueError(f"a key is shorter than {_MINIMUM_KEY} characters; `openssl rand -base64 32` makes one")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_driver(cls, value: str) -> str:
+        scheme = value.partition("://")[0]
+        if scheme in _DRIVERS.values() and "://" in value:
+            return value
+        right = _DRIVERS.get(scheme.partition("+")[0])
+        raise ValueError(
+            f"must begin with '{right}://'"
+            if right
+            else "must begin with 'sqlite+aiosqlite:///' or 'postgresql+asyncpg://'"
+        )

@@ -1,0 +1,49 @@
+"""Where a setting was written, and the error that lists everything wrong at once."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
+
+Path: TypeAlias = tuple[str, ...]
+
+
+class Origin(NamedTuple):
+    """Where a setting was written, in the words of who wrote it."""
+
+    text: str
+    """`gateway.toml: egress.allow`, `GATEWAY_PORT`, `--port`."""
+    environment: bool = False
+
+
+Origins: TypeAlias = Mapping[Path, Origin]
+
+
+class SettingsError(Exception):
+    """Settings cannot be used; `problems` are all of them, one sentence each, without any secret."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        head = "" if len(self.problems) == 1 else f"{len(self.problems)} settings are wrong:\n"
+        super().__init__(head + "\n".join(self.problems))
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def variable(path: Iterable[object]) -> str:
+    """The environment variable of a key path."""
+    return "GATEWAY_" + "__".join(str(part) for part in path).upper()
+
+
+def locate(path: tuple[object, ...], origins: Origins) -> Origin:
+    """Where the value at `path`, or the table it stands in, was written."""
+    keys = tuple(str(part) for part in path)
+    for length in range(len(keys), 0, -1):
+        origin = origins.get(keys[:length])
+        if origin is not None:
+            rest = "".join(f".{part}" for part in keys[length:])
+            return Origin(origin.text + rest, origin.environment)
+    return Origin(".".join(keys))
