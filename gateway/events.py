@@ -20,6 +20,14 @@ class Frame:
         self.name = name
 
 
+class FrameTooLarge(Exception):
+    """An upstream's event, or its endless line, is longer than a framing takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The upstream sent an event of more than {limit} bytes.")
+        self.limit = limit
+
+
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Base. `source` is the frame the event came from; None when a plugin made it."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from gateway.domain import Attempt, Credentials, Model, Principal, Route, Timeouts, UsageRecord
 from gateway.errors import GatewayError, Headers
-from gateway.events import Answer, Event, Failure, Frame
+from gateway.events import Event, Failure, Frame
 from gateway.requests import ChatRequest
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -181,8 +181,8 @@ class UpstreamDialect(Protocol):
         """A fresh cutter; lenient replaces invalid UTF-8 by U+FFFD instead of refusing it."""
         ...
 
-    def reader(self) -> Reader:
-        """A fresh reader."""
+    def reader(self, *, lenient: bool = False) -> Reader:
+        """A fresh reader; lenient ignores what the custom route's original ignored."""
         ...
 
     def write_request(self, request: ChatRequest, model: Model) -> bytes:
@@ -202,8 +202,7 @@ class Writer(Protocol):
     """Writes events of one attempt for the client; synchronous, may keep state."""
 
     end_marker: bytes
-    ping: bytes
-    """Keep-alive bytes, empty where the dialect has none."""
+    """What ends a proper stream; empty where the dialect has none."""
 
     def write(self, events: Sequence[Event]) -> bytes:
         """Many events, one bytes object."""
@@ -211,10 +210,6 @@ class Writer(Protocol):
 
     def failure(self, failure: Failure) -> bytes | None:
         """The visible end of a broken stream, or `ABORT`; usable when the writer has seen nothing."""
-        ...
-
-    def answer(self, answer: Answer) -> bytes:
-        """The collected, non-stream body."""
         ...
 
 
@@ -276,6 +271,7 @@ class Egress(Protocol):
 class Logger(Protocol):
     """A logger bound to a plugin's name; keyword values are fields."""
 
+    def log(self, level: int, event: str, **fields: object) -> None: ...
     def debug(self, event: str, **fields: object) -> None: ...
     def info(self, event: str, **fields: object) -> None: ...
     def warning(self, event: str, **fields: object) -> None: ...

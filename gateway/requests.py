@@ -26,3 +26,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
             if value is None:
                 fields.pop(name, None)
         return msgspec.structs.replace(self, fields=fields)
+
+    def with_keeps_model(self, keeps: bool) -> "ChatRequest":
+        """A copy whose `fields["model"]` is kept or replaced."""
+        return msgspec.structs.replace(self, keeps_model=keeps)

@@ -1,0 +1,79 @@
+"""Provider clients, kept while they are used and a while longer."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateway.domain import Model
+from gateway.errors import PluginError
+from gateway.protocols import Logger, ProviderClient
+from gateway.runtime import Generation
+
+KEPT = 1_000
+"""Clients; the longest unused one is closed first."""
+
+_Key = tuple[int, str, bytes]
+
+
+class _Entry:
+    __slots__ = ("client", "uses")
+
+    def __init__(self, client: ProviderClient) -> None:
+        self.client = client
+        self.uses = 0
+
+
+class ClientCache:
+    """One client for each generation, provider, base URL and credential; bounded, and never closed while in use."""
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def lease(self, generation: Generation, model: Model) -> Iterator[ProviderClient]:
+        """The client for this model, for as long as the context lasts; raises `PluginError` without its provider."""
+        key = (generation.number, model.provider, model.tenant)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry(_connect(generation, model))
+        else:
+            self._entries.move_to_end(key)
+        entry.uses += 1
+        try:
+            yield entry.client
+        finally:
+            entry.uses -= 1
+            if len(self._entries) > KEPT:
+                self._evict()
+
+    async def aclose(self) -> None:
+        """Close every client."""
+        entries, self._entries = self._entries, OrderedDict()
+        for key, entry in entries.items():
+            await self._close(key, entry.client)
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _evict(self) -> None:
+        for key, entry in list(self._entries.items())[: len(self._entries) - KEPT]:
+            if not entry.uses:
+                del self._entries[key]
+                task = asyncio.get_running_loop().create_task(self._close(key, entry.client))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    async def _close(self, key: _Key, client: ProviderClient) -> None:
+        try:
+            await client.aclose()
+        except Exception as error:  # noqa: BLE001 - a named border: a provider's fault must not stop the others
+            self._log.error("client_close_failed", provider=key[1], error=type(error).__name__)
+
+
+def _connect(generation: Generation, model: Model) -> ProviderClient:
+    provider = generation.providers.get(model.provider)
+    if provider is None:
+        raise PluginError(f'No enabled plugin provides "{model.provider}".', plugin=model.provider)
+    return provider.object.connect(model)

@@ -1,0 +1,236 @@
+"""Moves bytes between egress, relay and client, with back-pressure and timers; knows no dialect."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from gateway.domain import Attempt, Timeouts
+from gateway.errors import GatewayError, Headers, UpstreamBroken
+from gateway.events import Cause, Failure
+from gateway.pipeline.outlet import Outlet
+from gateway.pipeline.relay import Relay
+from gateway.protocols import ByteStream, EventUpstream
+
+T = TypeVar("T")
+
+AFTER_FINISH = 5.0
+"""Seconds that an upstream may stay silent between its finish reason and its end marker."""
+LINGER = 0.2
+"""Seconds in which the rest of a finished HTTP message may arrive, so that its connection can be kept."""
+SLOW_CLIENT = 60.0
+"""Seconds without one read by the client after which its stream is given up."""
+
+
+class Pump:
+    """Runs one attempt's answer; `run` returns when it ended, one way or another.
+
+    Upstream bytes are written to the client from the read callback: no task, no queue, one write a read. A client that
+    does not keep up pauses the upstream. Whatever ends the stream becomes a `Cause`, which the relay judges.
+    """
+
+    def __init__(self, attempt: Attempt, relay: Relay, outlet: Outlet, headers: Headers) -> None:
+        self._attempt = attempt
+        self._relay = relay
+        self._outlet = outlet
+        self._headers = headers
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._body: ByteStream | None = None
+        self._reader_task: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._slow_timer: asyncio.TimerHandle | None = None
+        self._last_read = time.monotonic()
+        self._lingering = False
+        self._finishing = False
+        self._cutting = False
+        self.cause: Cause | None = None
+        """Why the stream ended, where the upstream did not end it properly."""
+        self.error: Exception | None = None
+        """What a provider's own event stream raised."""
+
+    async def run_bytes(self, body: ByteStream) -> None:
+        """Relay the body of an HTTP response."""
+        self._body = body
+        self._arm()
+        try:
+            body.start(self)
+            await self._done
+            await self._drain()
+        finally:
+            self._disarm()
+            if not self._lingering:
+                body.close()
+
+    async def run_events(self, upstream: EventUpstream) -> None:
+        """Relay the events of a provider that has no bytes to show."""
+        self._arm()
+        self._reader_task = self._loop.create_task(self._iterate(upstream))
+        try:
+            await self._done
+            await self._drain()
+        finally:
+            self._disarm()
+            self._reader_task.cancel()
+            await asyncio.wait([self._reader_task])
+
+    def stop(self, cause: Cause) -> None:
+        """End the stream from outside: shutdown, a client that is gone or too slow."""
+        if not self._done.done():
+            self.cause = cause
+            self._settle(self._relay.end(cause))
+
+    async def _drain(self) -> None:
+        """The client takes the rest of what was written; then its connection is cut if that is how the answer ends."""
+        if self._outlet.waiting:
+            try:
+                async with asyncio.timeout(SLOW_CLIENT):
+                    await self._outlet.drained()
+            except TimeoutError:
+                self.cause, self._cutting = Cause.CLIENT_SLOW, True
+                self._outlet.abandon()
+        if self._cutting:
+            self._outlet.cut()
+
+    # -- what the upstream brings (ByteSink) --
+
+    def move(self, data: bytes) -> None:
+        """The bytes of one read."""
+        if self._done.done():
+            return
+        self._last_read = time.monotonic()
+        relay = self._relay
+        out = self._guarded(relay.feed, data)
+        if relay.closed:
+            self._settle(out)
+        elif out or (relay.open and not self._outlet.started):
+            self._write(out)
+        if relay.answer.finish and not self._finishing and relay.answer.complete:
+            self._finishing = True
+            self._wait_for_silence(AFTER_FINISH)
+
+    def end(self, error: GatewayError | None) -> None:
+        """No more bytes."""
+        if self._lingering and self._body is not None:
+            self._body.close()
+        if self._done.done():
+            return
+        if isinstance(error, UpstreamBroken):
+            self._settle(self._relay.take([error.failure]))
+            return
+        self.cause = Cause.EOF if error is None else Cause.RESET
+        self._settle(self._guarded(self._relay.end, self.cause))
+
+    def _guarded(self, step: Callable[[T], bytes], argument: T) -> bytes:
+        """A named border: a dialect may be a plugin's, and its fault is this answer's failure."""
+        try:
+            return step(argument)
+        except Exception as error:  # noqa: BLE001
+            return self._relay.take([_failure_of(error)])
+
+    async def _iterate(self, upstream: EventUpstream) -> None:
+        try:
+            async for event in upstream.events:
+                self._last_read = time.monotonic()
+                out = self._relay.take([event])
+                if self._relay.closed:
+                    self._settle(out)
+                    return
+                if out or (self._relay.open and not self._outlet.started):
+                    self._write(out)
+                    await self._outlet.drained()
+        except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
+            if not self._done.done():
+                self.error = error
+                self._settle(self._relay.take([_failure_of(error)]))
+            return
+        self.end(None)
+
+    # -- what the client gets --
+
+    def _write(self, out: bytes) -> None:
+        outlet = self._outlet
+        if not outlet.started:
+            self._opened()
+        if out:
+            outlet.write(out)
+        if outlet.waiting and self._slow_timer is None:
+            if self._body is not None:
+                self._body.pause()
+            self._slow_timer = self._loop.call_later(SLOW_CLIENT, self.stop, Cause.CLIENT_SLOW)
+            outlet.on_drained = self._go_on
+
+    def _go_on(self) -> None:
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
+            self._slow_timer = None
+        self._last_read = time.monotonic()
+        if self._body is not None and not self._done.done():
+            self._body.resume()
+
+    def _opened(self) -> None:
+        self._attempt.first_content = time.monotonic()
+        self._outlet.start(200, self._headers)
+        self._wait_for_silence(self._attempt.model.timeouts.idle)
+
+    def _settle(self, out: bytes) -> None:
+        """The answer ended: write what is left, end or cut the response, and let `run` return."""
+        if self._relay.open:
+            if not self._outlet.started:
+                self._opened()
+            if self.cause in (Cause.CLIENT_SLOW, Cause.CLIENT_GONE):
+                self._cutting = True
+                self._outlet.abandon()
+            elif self._relay.aborted:
+                self._cutting = True
+                if out:
+                    self._outlet.write(out)
+            else:
+                self._outlet.finish(out)
+            self._linger()
+        self._done.set_result(None)
+
+    def _linger(self) -> None:
+        if self._body is not None and self._relay.answer.ended:
+            self._lingering = True
+            self._body.resume()
+            self._loop.call_later(LINGER, self._body.close)
+
+    # -- time --
+
+    def _arm(self) -> None:
+        limits: Timeouts = self._attempt.model.timeouts
+        spent = time.monotonic() - self._attempt.started
+        self._timers = [
+            self._loop.call_later(max(0.0, limits.first - spent), self._first),
+            self._loop.call_later(max(0.0, limits.total - spent), self.stop, Cause.DEADLINE),
+        ]
+
+    def _disarm(self) -> None:
+        for timer in (*self._timers, self._idle_timer, self._slow_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def _first(self) -> None:
+        if not self._relay.open:
+            self.stop(Cause.FIRST_TIMEOUT)
+
+    def _wait_for_silence(self, seconds: float) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._idle_timer = self._loop.call_later(seconds, self._idle)
+
+    def _idle(self) -> None:
+        limit = AFTER_FINISH if self._finishing else self._attempt.model.timeouts.idle
+        silent = time.monotonic() - self._last_read
+        if silent >= limit and not self._outlet.waiting:
+            self.stop(Cause.IDLE)
+        else:
+            self._wait_for_silence(max(limit - silent, 0.05))
+
+
+def _failure_of(error: Exception) -> Failure:
+    if isinstance(error, GatewayError):
+        return Failure(code=error.code, message=error.message, status=error.status, retryable=error.retryable)
+    return Failure(code="plugin_error", message="The provider failed in the middle of the answer.", retryable=False)

@@ -1,0 +1,165 @@
+"""Serves exchanges: every one is answered, accounted for and let go, whatever happens to it."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Iterable
+
+from gateway.domain import Exchange, Principal
+from gateway.errors import GatewayError, Headers, ShuttingDown
+from gateway.events import Cause
+from gateway.pipeline.body import ClientLeft, read_body
+from gateway.pipeline.credentials import credentials_of
+from gateway.pipeline.live import Live
+from gateway.pipeline.mapping import render
+from gateway.pipeline.outlet import Outlet
+from gateway.pipeline.router import Router, outcome_of
+from gateway.pipeline.stages import authenticate, look_up
+from gateway.protocols import ClientDialect, Logger, Receive, Scope, Send
+from gateway.runtime import Generation, Generations
+from gateway.secrets import Secret
+from gateway.usage import UsageDispatcher, usage_record
+
+CLEANUP = 5.0
+"""Seconds that stopped exchanges get to end visibly."""
+
+
+class Pipeline:
+    """One exchange at a time through its stages; many at once. Drained before anything it needs is closed."""
+
+    def __init__(self, generations: Generations, usage: UsageDispatcher, *, body_limit: int, log: Logger) -> None:
+        self._generations = generations
+        self._usage = usage
+        self._body_limit = body_limit
+        self._log = log
+        self._router = Router(log)
+        self._running: set[Live] = set()
+        self._idle = asyncio.Event()
+        self.draining = False
+        """New exchanges are refused."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many exchanges run."""
+        return len(self._running)
+
+    async def serve(
+        self, scope: Scope, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None
+    ) -> None:
+        """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
+        exchange = Exchange(os.urandom(16).hex(), dialect.name)
+        live = Live(exchange, Outlet(scope, send))
+        generation = self._generations.pin()
+        self._running.add(live)
+        try:
+            await self._answer(live, generation, scope, receive, dialect, anonymous)
+        except asyncio.CancelledError:
+            if not live.stopped():
+                raise
+            if live.cause is Cause.SHUTDOWN and not live.outlet.started:
+                await self._refuse(live, dialect, ShuttingDown("The gateway is shutting down.", retry_after=1))
+        finally:
+            live.unwatch()
+            self._running.discard(live)
+            self._generations.release(generation)
+            self._settle(live)
+            if not self._running:
+                self._idle.set()
+
+    def drain(self) -> None:
+        """Refuse new exchanges from now on."""
+        self.draining = True
+
+    async def drained(self, timeout: float) -> None:
+        """Wait for the running exchanges; those that take longer than `timeout` seconds are ended visibly."""
+        await self._wait_idle(timeout)
+        for live in list(self._running):
+            live.stop(Cause.SHUTDOWN)
+        await self._wait_idle(CLEANUP)
+
+    async def aclose(self) -> None:
+        """Close the provider clients."""
+        await self._router.clients.aclose()
+
+    async def _answer(
+        self,
+        live: Live,
+        generation: Generation,
+        scope: Scope,
+        receive: Receive,
+        dialect: ClientDialect,
+        anonymous: Principal | None,
+    ) -> None:
+        exchange = live.exchange
+        try:
+            if self.draining:
+                raise ShuttingDown("The gateway is shutting down.", retry_after=1)
+            body = await read_body(scope, receive, self._body_limit)
+            live.watch(receive)
+            exchange.principal = anonymous or await authenticate(generation, credentials_of(scope), "chat", self._log)
+            exchange.request = dialect.read_request(body)
+            exchange.route = await look_up(generation, exchange.request.model, exchange.principal, self._log)
+            headers = (*dialect.headers, ("x-request-id", exchange.id))
+            await self._router.run(live, generation, dialect, headers)
+        except ClientLeft:
+            live.cause = Cause.CLIENT_GONE
+        except GatewayError as error:
+            await self._refuse(live, dialect, error)
+        except Exception as error:  # noqa: BLE001 - the last border: no traceback may reach a client
+            self._log.error("internal_error", exchange=exchange.id, error=type(error).__name__, where=_where(error))
+            await self._refuse(live, dialect, GatewayError("Internal error."))
+
+    async def _refuse(self, live: Live, dialect: ClientDialect, error: GatewayError) -> None:
+        live.exchange.error = error
+        status, headers, body = render(dialect, error, _secrets(live.exchange))
+        own: Headers = (("content-length", str(len(body))), ("x-request-id", live.exchange.id))
+        live.outlet.start(status, (*headers, *own))
+        live.outlet.finish(body)
+        await live.outlet.drained()
+
+    def _settle(self, live: Live) -> None:
+        """Account for the exchange, exactly once: nothing here waits or fails."""
+        exchange = live.exchange
+        exchange.outcome = outcome_of(exchange, live.cause)
+        exchange.answer = exchange.attempts[-1].answer if exchange.attempts else None
+        for attempt in exchange.attempts:
+            self._usage.take(usage_record(attempt))
+        error = exchange.error or (exchange.attempts[-1].error if exchange.attempts else None)
+        level = error.log_level if error else logging.DEBUG
+        self._log.log(
+            level,
+            "exchange",
+            exchange=exchange.id,
+            surface=exchange.surface,
+            outcome=exchange.outcome.value,
+            route=exchange.route.name if exchange.route else None,
+            principal=exchange.principal.id if exchange.principal else None,
+            attempts=len(exchange.attempts),
+            status=error.status if error else 200,
+            code=error.code if error else None,
+            seconds=round(time.monotonic() - exchange.started, 4),
+        )
+
+    async def _wait_idle(self, timeout: float) -> None:
+        self._idle.clear()
+        if not self._running:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            return
+
+
+def _secrets(exchange: Exchange) -> Iterable[Secret]:
+    for attempt in exchange.attempts:
+        yield attempt.model.api_key
+        yield from (Secret(value) for value in attempt.model.headers.values())
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""

@@ -1,0 +1,7 @@
+"""Which model to try, how often and when: health, retry budget, delays."""
+
+from gateway.routing.backoff import delay_before
+from gateway.routing.budget import RetryBudgets
+from gateway.routing.health import Health
+
+__all__ = ("Health", "RetryBudgets", "delay_before")
