@@ -1,0 +1,1 @@
+"""Wire formats: framings and the dialects spoken on top of them."""
