@@ -1,0 +1,63 @@
+"""404, 405 and 500 for what nobody serves: the framework's own bodies never show."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.routes import ASGIRoute, HTTPRoute
+from litestar.types import ExceptionHandlersMap, Scope
+
+from gateway.api.refusal import refusal
+from gateway.errors import GatewayError
+
+_log = logging.getLogger("gateway.api")
+_MESSAGES = {404: "Nothing is served at {path}.", 405: "{method} is not allowed at {path}."}
+
+
+def exception_handlers() -> ExceptionHandlersMap:
+    """Handlers for everything a route, or the search for one, can raise."""
+    handlers: ExceptionHandlersMap = {
+        HTTPException: _answer_http,
+        GatewayError: _answer_gateway,
+        Exception: _answer_unexpected,
+    }
+    return handlers
+
+
+def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    status, path = error.status_code, request.scope["path"]
+    if status >= 500:
+        return _answer_unexpected(request, error)
+    message = _MESSAGES.get(status, error.detail).format(method=request.scope["method"], path=path)
+    headers = dict(error.headers or {})
+    if status == 405:
+        headers["allow"] = ", ".join(allowed_methods(request.scope["litestar_app"], request.scope))
+    return _respond(path, status, message, headers)
+
+
+def _answer_gateway(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
+    return _respond(request.scope["path"], error.status, error.message, {})
+
+
+def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _log.error("request_failed", exc_info=error, extra={"fields": {"path": request.scope["path"]}})
+    return _respond(request.scope["path"], 500, "The gateway failed to answer this request.", {})
+
+
+def _respond(path: str, status: int, message: str, headers: Mapping[str, str]) -> Response[bytes]:
+    answer = refusal(path, status, message)
+    return Response(answer.body, status_code=status, media_type=answer.media_type, headers=dict(headers))
+
+
+def allowed_methods(app: Litestar, scope: Scope) -> tuple[str, ...]:
+    """The methods served at the scope's path, sorted."""
+    parts = [part for part in scope["path"].split("/") if part]
+    methods: set[str] = set()
+    for route in app.routes:
+        if isinstance(route, HTTPRoute | ASGIRoute) and len(route.path_components) == len(parts):
+            fixed = zip(route.path_components, parts, strict=True)
+            if all(not isinstance(component, str) or component == part for component, part in fixed):
+                methods.update(route.methods)
+    return tuple(sorted(methods))

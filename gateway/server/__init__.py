@@ -1,0 +1,8 @@
+"""uvicorn with what it lacks: limits against slow and oversized requests, a way to cut, a drain before the end."""
+
+from gateway.server.listening import AddressInUse, bind
+from gateway.server.protocol import HttpProtocol
+from gateway.server.running import Drainable, run
+from gateway.server.supervisor import Supervisor
+
+__all__ = ("AddressInUse", "Drainable", "HttpProtocol", "Supervisor", "bind", "run")

@@ -1,0 +1,217 @@
+"""One client connection: uvicorn's httptools protocol with limits, strictness and a way to cut a response."""
+
+import asyncio
+from collections.abc import Sequence
+from enum import Enum, auto
+from functools import partial
+from typing import Any
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from gateway.api.refusal import refusal
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request's target and headers."""
+BODY_RATE = 1024
+"""Bytes a body must bring per second on average over a window, unless we are the ones not reading."""
+FLUSH_SECONDS = 30.0
+"""How long a cut connection may take to deliver what was already written."""
+
+
+class _RequestRefusedError(Exception):
+    """Raised inside the parser's callbacks; the parser wraps it, `_refuse` reads status and text from `args`."""
+
+
+class _Phase(Enum):
+    NEW = auto()
+    HEAD = auto()
+    BODY = auto()
+    """Also between requests: then the body is complete."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Serves one connection.
+
+    Every request's scope carries `extensions["litestar_gateway"]["cut"]`: call it to end a response that cannot be
+    completed; what was already written is delivered, the final chunk never comes.
+    """
+
+    window = 9.0
+    """Seconds within which a head must be complete, and a body bring its share."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for the first request."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._phase = _Phase.NEW
+        self._running: RequestResponseCycle | None = None
+        self._upgrading = False
+        self._refused = False
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._window_start = self.loop.time()
+        self._watch: asyncio.TimerHandle | None = self.loop.call_later(self.window, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        super().connection_lost(exc)
+        if self._watch is not None:
+            self._watch.cancel()
+
+    # -- bytes in -----------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; what it refuses is refused here, in our words."""
+        if self._refused:
+            return
+        began_before = self._phase is _Phase.HEAD
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            status, message = (
+                cause.args if isinstance(cause, _RequestRefusedError) else (400, "This is no HTTP request.")
+            )
+            self._refuse(status, message)
+        else:
+            if began_before and self._phase is _Phase.HEAD:
+                self._head_bytes += len(data)
+                if self._head_bytes > HEAD_LIMIT:
+                    self._refuse(431, "The request's headers are too large.")
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        super().on_message_begin()
+        # Not with every read, as uvicorn does: stray line ends between requests must not hold the connection.
+        self._unset_keepalive_if_required()
+        self._phase = _Phase.HEAD
+        self._upgrading = False
+        self._head_bytes = 0
+        self._window_start = self.loop.time()
+        if self._watch is None:
+            self._watch = self.loop.call_later(self.window, self._look)
+
+    def on_headers_complete(self) -> None:
+        """Check the head, then let the application have the request."""
+        self._check_head()
+        if self.parser.should_upgrade():
+            self._upgrading = True
+            return
+        self._phase = _Phase.BODY
+        self._body_bytes = 0
+        super().on_headers_complete()
+        cut = partial(self._cut, self.cycle)
+        self.scope["extensions"] = {"litestar_gateway": {"cut": cut}}
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a request's body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is complete; the next one may begin at any time."""
+        if not self._upgrading:
+            super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _check_head(self) -> None:
+        size, hosts, codings = len(self.url), 0, []
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                codings.append(value.lower())
+        if size > HEAD_LIMIT:
+            raise _RequestRefusedError(431, "The request's headers are too large.")
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise _RequestRefusedError(400, "The HTTP version is not 1.1.")
+        if self.parser.get_method() == b"CONNECT":
+            raise _RequestRefusedError(400, "This is no proxy.")
+        if hosts > 1 or (not hosts and version == "1.1"):
+            raise _RequestRefusedError(400, "A request needs exactly one Host header.")
+        # Anything else next to "chunked" is read differently by somebody else on the way (request smuggling).
+        if codings and (codings != [b"chunked"] or version == "1.0"):
+            raise _RequestRefusedError(400, "The Transfer-Encoding is not understood.")
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Serve the request as if it had not asked for another protocol; llhttp would drop its body."""
+        dropped = (b"upgrade", b"http2-settings", b"connection")
+        kept = [(name, value) for name, value in self.headers if name not in dropped]
+        lines = [b"%b: %b\r\n" % header for header in kept]
+        target, method = self.url, self.parser.get_method()
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines)) + rest)
+
+    # -- slow requests ------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Once a window: is a request still arriving, and fast enough?"""
+        self._watch = None
+        if self.transport.is_closing():
+            return
+        left = self._window_start + self.window - self.loop.time()
+        if left > 0.01:
+            self._watch = self.loop.call_later(left, self._look)
+        elif self._phase is _Phase.NEW:
+            self.transport.close()
+        elif self._phase is _Phase.HEAD:
+            self._refuse(408, "The request did not arrive in time.")
+        elif self.cycle.more_body and not self.cycle.response_complete:
+            # Our own pause is not the client's slowness.
+            held = self.flow.read_paused or self.cycle.waiting_for_100_continue
+            if not held and self._body_bytes < BODY_RATE * self.window:
+                self._refuse(408, "The request's body did not arrive in time.")
+                return
+            self._body_bytes = 0
+            self._window_start = self.loop.time()
+            self._watch = self.loop.call_later(self.window, self._look)
+
+    # -- ends ---------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer for the application and close; never into the middle of an answer it is giving."""
+        self._refused = True
+        running = self._running
+        if running is not None and not running.response_complete:
+            if running is not self.cycle or not running.more_body:
+                running.keep_alive = False  # what is refused came after a complete request: that is still answered
+                return
+            running.disconnected = True
+            running.message_event.set()
+        if running is None or running.response_complete or not running.response_started:
+            path = self.url.decode("ascii", "replace").partition("?")[0]
+            self.transport.write(_response(*refusal(path, status, message)))
+        self._close()
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's own refusals, in our words."""
+        self._refuse(400, msg)
+
+    def _cut(self, cycle: RequestResponseCycle) -> None:
+        if not cycle.response_complete:
+            cycle.disconnected = True  # so that uvicorn does not report an incomplete response as an error
+            cycle.message_event.set()
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(FLUSH_SECONDS, self.transport.abort)
+
+
+def _response(status: int, media_type: str, body: bytes) -> bytes:
+    headers: Sequence[tuple[str, Any]] = (
+        ("content-type", media_type),
+        ("content-length", len(body)),
+        ("connection", "close"),
+    )
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return STATUS_LINE[status] + lines.encode("ascii") + b"\r\n" + body

@@ -1,0 +1,163 @@
+"""The protocol on real sockets: cutting, limits and what is said when a request is refused."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from gateway.server import HttpProtocol, bind
+
+
+class _Hasty(HttpProtocol):
+    window = 0.3
+
+
+async def _reads_body(receive: Any) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return body
+        body += message["body"]
+        if not message["more_body"]:
+            return body
+
+
+async def _application(scope: Any, receive: Any, send: Any) -> None:
+    """Echoes method, path and body; `/cut` cuts after some text."""
+    body = await _reads_body(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-path", scope["raw_path"])]})
+    if scope["path"] == "/cut":
+        await send({"type": "http.response.body", "body": b"partial", "more_body": True})
+        scope["extensions"]["litestar_gateway"]["cut"]()
+        return
+    await send({"type": "http.response.body", "body": scope["method"].encode() + b" " + body})
+
+
+@asynccontextmanager
+async def serving(http: type[HttpProtocol] = HttpProtocol, **options: Any) -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        _application, http=http, ws="none", lifespan="off", log_config=None, access_log=False, **options
+    )
+    server = uvicorn.Server(config)
+    listener = bind("127.0.0.1", 0)
+    task = asyncio.create_task(server._serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def exchange(port: int, *parts: bytes) -> bytes:
+    """Send the parts and read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+    try:
+        return await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
+
+
+def _status_and_json(answer: bytes) -> tuple[int, Any]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split(b" ")[1]), json.loads(body)
+
+
+async def test_a_cut_response_brings_what_was_written_and_never_the_final_chunk(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with serving() as port:
+            answer = await exchange(port, b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert answer.endswith(b"7\r\npartial\r\n")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "header", [b"X-Big: " + b"a" * 70_000, b"".join(b"X-%d: y\r\n" % i for i in range(9_000))[:-2]]
+)
+async def test_headers_above_the_limit_get_431(header: bytes) -> None:
+    async with serving() as port:
+        answer = await exchange(port, b"GET /api/x HTTP/1.1\r\nHost: a\r\n" + header + b"\r\n\r\n")
+    status, body = _status_and_json(answer)
+    assert status == 431
+    assert set(body) == {"message"}
+
+
+async def test_a_header_without_end_is_refused_before_it_is_collected() -> None:
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        sent = 0
+        try:
+            while sent < 4_000_000 and not reader.at_eof():
+                writer.write(b"a" * 50_000)
+                await writer.drain()
+                sent += 50_000
+                await asyncio.sleep(0)
+        except ConnectionError:
+            pass
+        writer.close()
+    assert sent < 4_000_000
+
+
+async def test_a_refusal_speaks_the_dialect_of_the_path() -> None:
+    big = b"X: " + b"a" * 70_000 + b"\r\n\r\n"
+    async with serving() as port:
+        openai = await exchange(port, b"GET /v1/models HTTP/1.1\r\nHost: a\r\n" + big)
+        custom = await exchange(port, b"GET /api/chat/custom HTTP/1.1\r\nHost: a\r\n" + big)
+    assert _status_and_json(openai)[1]["error"]["code"] == "headers_too_large"
+    assert b"content-type: text/plain;charset=UTF-8\r\n" in custom
+
+
+async def test_a_request_complete_before_a_malformed_one_is_still_answered() -> None:
+    async with serving() as port:
+        answer = await exchange(port, b"GET /one HTTP/1.1\r\nHost: a\r\n\r\nnonsense\x00\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"x-path: /one" in answer
+
+
+async def test_a_request_that_offers_an_upgrade_keeps_its_body() -> None:
+    head = (
+        b"POST /u HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"
+    )
+    async with serving(timeout_keep_alive=1) as port:
+        answer = await exchange(port, head + b"Content-Length: 8\r\n\r\nfour", b"more")
+    assert b"200" in answer.split(b"\r\n")[0]
+    assert b"POST fourmore" in answer
+
+
+async def test_pipelined_requests_are_answered_in_order() -> None:
+    one = b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na"
+    two = b"POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\nb\r\n0\r\n\r\n"
+    async with serving() as port:
+        answer = await exchange(port, one + two)
+    assert answer.index(b"POST a") < answer.index(b"POST b")
+
+
+async def test_a_dripping_head_is_closed_with_408() -> None:
+    async with serving(_Hasty) as port:
+        answer = await exchange(port, b"GET / HT", b"TP")
+    assert _status_and_json(answer)[0] == 408
+
+
+async def test_a_dripping_body_is_closed_with_408() -> None:
+    async with serving(_Hasty) as port:
+        answer = await exchange(port, b"POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n", b"a", b"b")
+    assert _status_and_json(answer)[0] == 408
+
+
+async def test_a_connection_that_sends_nothing_is_closed_silently() -> None:
+    async with serving(_Hasty) as port:
+        assert await exchange(port, b"\r\n", b"\r\n") == b""
