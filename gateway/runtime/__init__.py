@@ -1,0 +1,18 @@
+"""Plugins: found, loaded, checked and assembled into generations."""
+
+from gateway.runtime.generation import Generation, Registered, assemble
+from gateway.runtime.generations import Generations
+from gateway.runtime.loader import load_plugins
+from gateway.runtime.plugins import PluginEntry, PluginLoadError, Plugins, State
+
+__all__ = (
+    "Generation",
+    "Generations",
+    "PluginEntry",
+    "PluginLoadError",
+    "Plugins",
+    "Registered",
+    "State",
+    "assemble",
+    "load_plugins",
+)

@@ -1,0 +1,90 @@
+"""What is known of the plugins after loading: the active ones, and why the others are not."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+import pluggy
+from pydantic import BaseModel
+
+from gateway import hookspecs
+
+
+class State(StrEnum):
+    """Whether a plugin takes part."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    FAILED = "failed"
+
+
+class PluginEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One plugin that is installed or was named, loaded or not."""
+
+    name: str
+    """Short name: of the entry point, the section of the settings and the environment variables."""
+    distribution: str = ""
+    """Who ships it; empty for a single file."""
+    version: str = ""
+    origin: str = ""
+    """Its module, or the path of its file."""
+    api: str = ""
+    """The range of `gateway.API_VERSION` its distribution declares; empty = any."""
+    state: State = State.DISABLED
+    reason: str = ""
+    """Why it is not active, one sentence."""
+    hooks: tuple[str, ...] = ()
+    settings: BaseModel | None = None
+    """Its section as an instance of its `Settings` class."""
+
+    @property
+    def title(self) -> str:
+        """How errors name it: with its distribution."""
+        return f"plugin '{self.name}' ({self.distribution or self.origin})"
+
+
+class PluginLoadError(Exception):
+    """A plugin cannot take part; the message names it, its distribution, and what it did."""
+
+
+class Plugins:
+    """The loaded plugins and the hooks they implement."""
+
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        entries: Sequence[PluginEntry],
+        *,
+        problems: Sequence[str] = (),
+        warnings: Sequence[str] = (),
+    ) -> None:
+        self.manager = manager
+        self.entries = tuple(entries)
+        """The gateway's own first, then by name, then files: the order of registration."""
+        self.warnings = tuple(warnings)
+        self._problems = tuple(problems)
+
+    @property
+    def active(self) -> tuple[PluginEntry, ...]:
+        """The plugins that take part."""
+        return tuple(entry for entry in self.entries if entry.state is State.ACTIVE)
+
+    def entry(self, name: str) -> PluginEntry:
+        """The active plugin of that name."""
+        return next(entry for entry in self.active if entry.name == name)
+
+    def problems(self) -> tuple[str, ...]:
+        """Why the server must not start, one sentence each: what was asked for cannot be had."""
+        return self._problems
+
+
+def new_manager() -> pluggy.PluginManager:
+    """A plugin manager that knows the hooks."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def hook_names(manager: pluggy.PluginManager) -> tuple[str, ...]:
+    """Every hook of the contract."""
+    return tuple(name for name in vars(hookspecs) if manager.parse_hookspec_opts(hookspecs, name) is not None)
