@@ -13,7 +13,7 @@ def map_error(generation: Generation, error: Exception, attempt: Attempt | None,
     """What the first mapper says, else the built-in rule; total, whatever a mapper does."""
     for mapper in generation.error_mappers:
         try:
-            mapped = mapper.object.map(error, attempt)
+            mapped: object = mapper.object.map(error, attempt)
         except Exception as fault:  # noqa: BLE001 - a named border: mappers are plugins, and must not hide the error
             log.error("error_mapper_failed", plugin=mapper.plugin, error=type(fault).__name__)
             continue
