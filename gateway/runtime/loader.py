@@ -27,32 +27,56 @@ def load_plugins(settings: Settings, *, files: Iterable[Path] = (), only: str | 
     command line can always start and tell. Disabled plugins are not imported.
     """
     candidates = discover((*settings.plugin_files, *files))
-    problems, warnings = _strangers(settings, {candidate.name for candidate in candidates})
-    manager = new_manager()
-    entries: list[PluginEntry] = []
-    owners: dict[str, Candidate] = {}
-    for candidate in candidates:
-        if only not in (None, candidate.name):
-            continue
+    loading = _Loading(settings, new_manager())
+    loading.refuse_strangers({candidate.name for candidate in candidates})
+    entries = [loading.entry(candidate) for candidate in candidates if only in (None, candidate.name)]
+    return Plugins(loading.manager, entries, problems=loading.problems, warnings=loading.warnings)
+
+
+class _Loading:
+    """One pass over the candidates: what is registered, and what there is to tell."""
+
+    def __init__(self, settings: Settings, manager: pluggy.PluginManager) -> None:
+        self.settings = settings
+        self.manager = manager
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self._owners: dict[str, Candidate] = {}
+
+    def refuse_strangers(self, known: set[str]) -> None:
+        """Tell of sections whose plugin is not installed."""
+        for name, table in self.settings.plugins.items():
+            if name in known:
+                continue
+            sentence = f"plugins.{name}: no plugin of that name is installed{suggest(name, known)}"
+            written = [origin for path, origin in self.settings.origins.items() if path[:2] == ("plugins", name)]
+            # The environment is shared with others; a file is ours, and what it says is meant.
+            refused = table.get("enabled", any(not origin.environment for origin in written))
+            (self.problems if refused else self.warnings).append(sentence)
+
+    def entry(self, candidate: Candidate) -> PluginEntry:
+        """The candidate, loaded if it is enabled and can be."""
         entry = _entry(candidate)
-        first = owners.setdefault(candidate.name, candidate)
-        reason = _off(candidate, settings)
+        owner = self._owners.get(candidate.name)
+        reason = _off(candidate, self.settings)
         if reason:
-            entries.append(msgspec.structs.replace(entry, reason=reason))
-            continue
+            if owner is not None:
+                reason = _twice(owner, candidate)
+                self.warnings.append(reason)
+            return msgspec.structs.replace(entry, reason=reason)
+        self._owners.setdefault(candidate.name, candidate)
         try:
-            if first is not candidate:
-                raise PluginLoadError(_twice(first, candidate))
-            entry, told = _load(candidate, entry, settings, manager)
-            warnings += told
+            if owner is not None:
+                raise PluginLoadError(_twice(owner, candidate))
+            entry, warnings = _load(candidate, entry, self.settings, self.manager)
         except PluginLoadError as error:
-            entry = msgspec.structs.replace(entry, state=State.FAILED, reason=str(error))
-            problems.append(f"{entry.title}: {error}")
+            self.problems.append(f"{entry.title}: {error}")
+            return msgspec.structs.replace(entry, state=State.FAILED, reason=str(error))
         except SettingsError as error:
-            entry = msgspec.structs.replace(entry, state=State.FAILED, reason="; ".join(error.problems))
-            problems += error.problems
-        entries.append(entry)
-    return Plugins(manager, entries, problems=problems, warnings=warnings)
+            self.problems += error.problems
+            return msgspec.structs.replace(entry, state=State.FAILED, reason="; ".join(error.problems))
+        self.warnings += warnings
+        return entry
 
 
 def _entry(candidate: Candidate) -> PluginEntry:
@@ -128,18 +152,3 @@ def _own_settings(plugin: Any, name: str, settings: Settings) -> tuple[BaseModel
 
 class _NoSettings(BaseModel):
     """The section of a plugin without a `Settings` class: nothing but `enabled`."""
-
-
-def _strangers(settings: Settings, known: set[str]) -> tuple[list[str], list[str]]:
-    """Problems and warnings about sections of plugins that are not installed."""
-    problems: list[str] = []
-    warnings: list[str] = []
-    for name, table in settings.plugins.items():
-        if name in known:
-            continue
-        sentence = f"plugins.{name}: no plugin of that name is installed{suggest(name, known)}"
-        written = [origin for path, origin in settings.origins.items() if path[:2] == ("plugins", name)]
-        # The environment is shared with others; a file is ours, and what it says is meant.
-        refused = table.get("enabled", any(not origin.environment for origin in written))
-        (problems if refused else warnings).append(sentence)
-    return problems, warnings
