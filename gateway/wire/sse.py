@@ -17,8 +17,8 @@ _LINE_END: Final = re.compile(rb"\r\n?|\n")
 class Sse:
     """Cuts a `text/event-stream` into frames as the WHATWG defines it; a partial event waits for its blank line.
 
-    Events of the two common shapes are cut without splitting their lines. `13 in data` finds a carriage return seven times faster
-    than `b"\\r" in data` does.
+    Events of the two common shapes are cut without splitting their lines. `13 in data` finds a carriage return
+    seven times faster than `b"\\r" in data` does.
     """
 
     __slots__ = ("_begun", "_lenient", "_limit", "_pending", "_returns", "_searched", "_too_large")
@@ -100,7 +100,7 @@ class Sse:
         already ended an event.
         """
         pending = self._pending
-        if pending[:1] in (b"\n", b"\r"):
+        if pending.startswith((b"\n", b"\r")):
             del pending[: len(pending) - len(pending.lstrip(b"\r\n"))]
         if self._returns:
             match = _BLANK.search(pending, self._searched)

@@ -1,10 +1,13 @@
 """Server-sent events are cut the same way wherever reads split and however lines end."""
 
+import itertools
+
 import pytest
-from gateway.events import FrameTooLarge
-from gateway.wire.sse import EVENT_LIMIT, Sse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from gateway.events import FrameTooLarge
+from gateway.wire.sse import EVENT_LIMIT, Sse
 
 Seen = list[tuple[bytes, str | None]]
 
@@ -12,7 +15,7 @@ Seen = list[tuple[bytes, str | None]]
 def cut(data: bytes, *, splits: tuple[int, ...] = (), lenient: bool = False) -> Seen:
     framing = Sse(lenient=lenient)
     edges = [0, *sorted(min(s, len(data)) for s in splits), len(data)]
-    frames = [f for a, b in zip(edges, edges[1:], strict=False) for f in framing.feed(data[a:b])]
+    frames = [f for a, b in itertools.pairwise(edges) for f in framing.feed(data[a:b])]
     frames += framing.end()
     return [(f.data, f.name) for f in frames if f.data is not None]
 

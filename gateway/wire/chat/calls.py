@@ -1,0 +1,61 @@
+"""Tool calls of a chat upstream: which fragment belongs to which call."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.wire.chat.chunk import Delta, Malformed
+from gateway.wire.unicode import well_formed
+
+
+class Fragment(msgspec.Struct, gc=False):
+    """What one delta says of one call; `arguments` may hold halves of surrogate pairs."""
+
+    id: str | None
+    name: str | None
+    arguments: str
+    kind: Literal["function", "custom"] = "function"
+
+
+class Calls:
+    """Remembers the ids of an answer's calls: upstreams name them once and go on by index."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[int, Any], str] = {}
+
+    def read(self, delta: Delta, choice: int) -> Iterator[Fragment]:
+        """The fragments of a delta, in order; those that say nothing are left out."""
+        if isinstance(delta.function_call, dict):
+            yield from self._fragment(False, None, "function", delta.function_call)
+        calls = delta.tool_calls
+        if calls is None:
+            return
+        if not isinstance(calls, list):
+            raise Malformed("tool_calls is no array")
+        for call in calls:
+            if not isinstance(call, dict):
+                raise Malformed("a tool call is no object")
+            key = (choice, index if isinstance(index := call.get("index"), int) else None)
+            id = call.get("id")
+            if isinstance(id, str) and id:
+                self._ids[key] = well_formed(id)
+            kind: Literal["function", "custom"] = "custom" if call.get("type") == "custom" else "function"
+            yield from self._fragment(bool(id), self._ids.get(key), kind, call.get(kind))
+
+    def _fragment(
+        self, new: bool, id: str | None, kind: Literal["function", "custom"], said: Any
+    ) -> Iterator[Fragment]:
+        details = said if isinstance(said, dict) else {}
+        name = details.get("name")
+        name = well_formed(name) if isinstance(name, str) and name else None
+        arguments = details.get("arguments" if kind == "function" else "input")
+        if arguments is None:
+            arguments = ""
+        elif not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        if new or name or arguments:
+            yield Fragment(id, name, arguments, kind)

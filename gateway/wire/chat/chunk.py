@@ -1,0 +1,141 @@
+"""The chunks of a chat stream as structs: decoded fast where they are as documented, with care where they are not."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Malformed(ValueError):
+    """The frame's data is nothing a chat upstream may send."""
+
+
+class Delta(msgspec.Struct, gc=False):
+    """What one chunk adds to one choice."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: Any = None
+    function_call: Any = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    """One element of `choices`; `text` is the legacy completions' delta."""
+
+    delta: Delta | UnsetType | None = UNSET
+    text: str | None = None
+    finish_reason: str | None = None
+    index: int = 0
+    logprobs: Any = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """One event of a chat stream."""
+
+    choices: list[Choice] | None = None
+    usage: Any = None
+    error: Any = None
+    id: str | None = None
+    model: str | None = None
+    created: int | None = None
+
+
+decode_fast: Final = msgspec.json.Decoder(Chunk).decode
+"""Refuses what is not as documented, lone surrogates too; does not check the UTF-8 of what it skips."""
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """A JSON object as JavaScript's parser takes it, lone surrogates included; raises `Malformed`."""
+    try:
+        value = json.loads(data.decode(), parse_constant=_refuse, parse_int=_number)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(str(error)) from error
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON object")
+    return value
+
+
+def truthy(value: Any) -> bool:
+    """Whether JavaScript takes a JSON value for true: empty arrays and objects are."""
+    return value is not None and value is not False and value != 0 and value != ""
+
+
+def chunk_of(value: Mapping[str, Any], *, first_only: bool = False) -> Chunk:
+    """The chunk an object stands for, ignoring fields of an unknown shape; raises `Malformed` where that would lie."""
+    choices = value.get("choices")
+    if isinstance(choices, str) and choices:
+        raise Malformed("choices is a string")
+    elements = choices if isinstance(choices, list) else []
+    if first_only:
+        elements = elements[:1]
+    return Chunk(
+        choices=[_choice(c) for c in elements if truthy(c) and not isinstance(c, list)],
+        usage=value.get("usage"),
+        error=value.get("error"),
+        id=_text(value.get("id")),
+        model=_text(value.get("model")),
+        created=_int(value.get("created")),
+    )
+
+
+def _choice(value: Any) -> Choice:
+    if not isinstance(value, dict):
+        raise Malformed("a choice is no object")
+    return Choice(
+        delta=_delta(value["delta"]) if "delta" in value else UNSET,
+        text=_text(value.get("text")),
+        finish_reason=_text(value.get("finish_reason")),
+        index=_int(value.get("index")) or 0,
+        logprobs=value.get("logprobs"),
+    )
+
+
+def _delta(value: Any) -> Delta | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        return Delta()
+    content, thinking = _parts(value.get("content"))
+    return Delta(
+        content=content,
+        reasoning_content=_text(value.get("reasoning_content")) or thinking,
+        reasoning=_text(value.get("reasoning")),
+        refusal=_text(value.get("refusal")),
+        tool_calls=value.get("tool_calls"),
+        function_call=value.get("function_call"),
+    )
+
+
+def _parts(content: Any) -> tuple[str | None, str | None]:
+    """Text and thinking of a content; some upstreams send a list of parts."""
+    if isinstance(content, str) or not truthy(content):
+        return _text(content), None
+    if not isinstance(content, list):
+        raise Malformed("content is no text")
+    parts = [p for p in content if isinstance(p, dict)]
+    thinking = [t for p in parts if p.get("type") == "thinking" and isinstance(t := p.get("thinking"), list)]
+    return (
+        "".join(p["text"] for p in parts if isinstance(p.get("text"), str)),
+        "".join(_parts(t)[0] or "" for t in thinking),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _int(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(digits: str) -> int | float:
+    # Python refuses to make integers of thousands of digits; JavaScript makes floats of them
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,38 @@
+"""The upstream half of OpenAI's chat completions, as nearly everybody speaks it."""
+
+from typing import Final
+
+from gateway.domain import Model
+from gateway.events import Event
+from gateway.requests import ChatRequest
+from gateway.wire.chat.answer import read_answer
+from gateway.wire.chat.reader import ChatReader
+from gateway.wire.chat.request import write_request
+from gateway.wire.sse import Sse
+
+
+class Chat:
+    """`POST .../chat/completions`: JSON out, server-sent events in."""
+
+    __slots__ = ()
+
+    name: Final = "chat"
+
+    def framing(self, *, lenient: bool = False) -> Sse:
+        """A fresh cutter; lenient replaces invalid UTF-8 by U+FFFD instead of refusing it."""
+        return Sse(lenient=lenient)
+
+    def reader(self, *, lenient: bool = False) -> ChatReader:
+        """A fresh reader; lenient reads only the first choice and nothing of named events."""
+        return ChatReader(lenient=lenient)
+
+    def write_request(self, request: ChatRequest, model: Model) -> bytes:
+        """The body to send."""
+        return write_request(request, model)
+
+    def read_answer(self, body: bytes, status: int) -> list[Event]:
+        """A whole body that is no stream, as events: a completion, or one `Failure`."""
+        return read_answer(body, status)
+
+
+CHAT: Final = Chat()

@@ -1,0 +1,165 @@
+"""Reads the frames of a chat stream as events."""
+
+from typing import Final
+
+import msgspec
+
+from gateway.events import (
+    End,
+    Event,
+    Failure,
+    Finish,
+    FinishReason,
+    Frame,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Start,
+    Text,
+    ToolCall,
+)
+from gateway.wire.chat.calls import Calls
+from gateway.wire.chat.chunk import Choice, Chunk, Delta, Malformed, chunk_of, decode_fast, decode_object, truthy
+from gateway.wire.chat.failure import failure_of, usage_of
+from gateway.wire.unicode import split_half, well_formed
+
+REASONS: Final[dict[str, FinishReason]] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "error": "error",
+}
+_Said = tuple[int, type[Text | Reasoning | Refusal | ToolCall], str | None]
+"""A running text of the answer: its choice, its kind, the call it belongs to."""
+
+
+class ChatReader:
+    """Reads one attempt's frames.
+
+    `lenient` reads as the openai SDK for JavaScript and the Vercel AI SDK of 2024 did: named events say nothing,
+    and the answer is the first element of `choices`, whatever its index.
+    """
+
+    __slots__ = ("_calls", "_halves", "_lenient", "_started")
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self._lenient = lenient
+        self._started = False
+        self._calls = Calls()
+        self._halves: dict[_Said, str] = {}
+        """First halves of surrogate pairs whose second halves the next delta may bring."""
+
+    def read(self, frame: Frame) -> list[Event]:
+        """What the frame says, at least one `Opaque`; a frame that cannot be read is a `Failure`."""
+        data = frame.data
+        if data is None:
+            return [Opaque(kind="comment", source=frame)]
+        if data[:6] == b"[DONE]":
+            return [*self._unpaired(frame, None), End(source=frame)]
+        if frame.name is not None and self._lenient:
+            return [Opaque(kind="named", source=frame)]
+        try:
+            if not data.isascii():
+                data.decode()
+            chunk = decode_fast(data)
+            careful = chunk.error is not None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            chunk, careful = Chunk(), True
+        try:
+            return self._carefully(frame, data) if careful else self._events(frame, chunk)
+        except Malformed:
+            return [_malformed(frame) if frame.name is None else Opaque(kind="named", source=frame)]
+
+    def _carefully(self, frame: Frame, data: bytes) -> list[Event]:
+        value = decode_object(data)
+        error = value.get("error")
+        if truthy(error):
+            return [failure_of(error, value, source=frame)]
+        return self._events(frame, chunk_of(value, first_only=self._lenient), lone_halves=True)
+
+    def _events(self, frame: Frame, chunk: Chunk, *, lone_halves: bool = False) -> list[Event]:
+        if frame.name is not None:
+            return [Opaque(kind="named", source=frame)]
+        events: list[Event] = []
+        if not self._started and (chunk.id or chunk.model):
+            self._started = True
+            events.append(self._start(frame, chunk))
+        choices = chunk.choices
+        if choices:
+            if choices[0].delta is None:
+                raise Malformed("the delta is null")
+            if self._lenient:
+                self._choice(frame, choices[0], 0, lone_halves, events)
+            else:
+                for choice in choices:
+                    self._choice(frame, choice, choice.index, lone_halves, events)
+        if chunk.usage is not None and isinstance(chunk.usage, dict):
+            events.append(usage_of(chunk.usage, source=frame))
+        return events or [Opaque(kind="delta", source=frame)]
+
+    def _start(self, frame: Frame, chunk: Chunk) -> Start:
+        name, model = chunk.id, chunk.model
+        return Start(
+            id=name and well_formed(name), model=model and well_formed(model), created=chunk.created, source=frame
+        )
+
+    def _choice(self, frame: Frame, choice: Choice, index: int, lone_halves: bool, events: list[Event]) -> None:
+        delta = choice.delta
+        text = choice.text
+        if type(delta) is Delta:
+            text = delta.content or text
+            if thinking := delta.reasoning_content or delta.reasoning:
+                thinking = self._joined((index, Reasoning, None), thinking, lone_halves)
+                if thinking:
+                    events.append(Reasoning(text=thinking, choice=index, source=frame))
+        if text:
+            if lone_halves or self._halves:
+                text = self._joined((index, Text, None), text, lone_halves)
+            if text:
+                events.append(Text(text=text, choice=index, logprobs=choice.logprobs, source=frame))
+        if type(delta) is Delta:
+            if delta.refusal and (refusal := self._joined((index, Refusal, None), delta.refusal, lone_halves)):
+                events.append(Refusal(text=refusal, choice=index, source=frame))
+            if delta.tool_calls is not None or delta.function_call is not None:
+                self._tools(frame, delta, index, events)
+        if choice.finish_reason:
+            events += self._unpaired(frame, index)
+            native = well_formed(choice.finish_reason)
+            events.append(Finish(reason=REASONS.get(native, "other"), choice=index, native=native, source=frame))
+
+    def _tools(self, frame: Frame, delta: Delta, index: int, events: list[Event]) -> None:
+        fragments = list(self._calls.read(delta, index))
+        if self._lenient and not fragments and delta.tool_calls == []:
+            raise Malformed("the first tool call is missing")
+        for call in fragments:
+            arguments = self._joined((index, ToolCall, call.id), call.arguments, True) if call.arguments else ""
+            events.append(
+                ToolCall(id=call.id, name=call.name, arguments=arguments, kind=call.kind, choice=index, source=frame)
+            )
+
+    def _joined(self, said: _Said, text: str, lone_halves: bool) -> str:
+        """`text` with what the last delta held back, less what the next one may complete."""
+        if not lone_halves and not self._halves:
+            return text
+        text, half = split_half(self._halves.pop(said, "") + text)
+        if half:
+            self._halves[said] = half
+        return well_formed(text)
+
+    def _unpaired(self, frame: Frame, index: int | None) -> list[Event]:
+        """Halves nothing will complete any more, of one choice or of all."""
+        events: list[Event] = []
+        for said in [s for s in self._halves if index is None or s[0] == index]:
+            del self._halves[said]
+            choice, kind, call = said
+            if issubclass(kind, ToolCall):
+                events.append(ToolCall(id=call, arguments="\ufffd", choice=choice, source=frame))
+            else:
+                events.append(kind(text="\ufffd", choice=choice, source=frame))
+        return events
+
+
+def _malformed(frame: Frame) -> Failure:
+    return Failure(code="upstream_protocol", message="The upstream sent an event that is not valid JSON.", source=frame)
