@@ -139,6 +139,8 @@ class UpstreamFault(GatewayError):
     """Something upstream failed; base of what an attempt can end with."""
 
     status_code, type, code, log_level = 502, "api_error", "upstream_error", logging.WARNING
+    detail: str = ""
+    """What happened, for the log alone: it may name addresses."""
 
 
 class UpstreamError(UpstreamFault):

@@ -1,0 +1,8 @@
+"""The one door to upstreams: guarded at the dial, pooled by tenant, bounded, truthful about how an answer ended."""
+
+from gateway.egress.client import EgressClient
+from gateway.egress.policy import EgressPolicy
+from gateway.egress.resolver import Resolver, SystemResolver
+from gateway.egress.selftest import SelfTestFailed, self_test
+
+__all__ = ("EgressClient", "EgressPolicy", "Resolver", "SelfTestFailed", "SystemResolver", "self_test")

@@ -1,0 +1,148 @@
+"""One HTTP/1.1 response, from bytes: no I/O, no time."""
+
+from typing import Final
+
+import httptools
+
+_CHUNKED: Final = b"chunked"
+
+
+class Message:
+    """Reads one response, interim ones before it included; whatever way its bytes are split, the result is the same.
+
+    After each `feed`, look at `head`, `complete` and `error`. `error` says what breaks the protocol; both a length
+    and a transfer coding, another coding than chunked, folded headers and bare line feeds are errors, too.
+    """
+
+    __slots__ = (
+        "_head_only",
+        "_limit",
+        "_parser",
+        "_pieces",
+        "_quiet",
+        "_raw",
+        "_size",
+        "_until_close",
+        "complete",
+        "compressed",
+        "error",
+        "head",
+        "headers",
+        "reusable",
+        "started",
+        "status",
+    )
+
+    def __init__(self, *, head_only: bool = False, limit: int = 65_536) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._head_only = head_only
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._raw: list[tuple[bytes, bytes]] = []
+        self._size = 0
+        self._quiet = 0
+        self._until_close = False
+        self.started = False
+        """Whether any byte arrived."""
+        self.head = False
+        """Whether status and headers are known."""
+        self.complete = False
+        self.error = ""
+        self.reusable = False
+        """Whether the connection may carry another message once this one is complete."""
+        self.compressed = False
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+
+    def feed(self, data: bytes | memoryview) -> bytes:
+        """The body's bytes in `data`."""
+        self.started = True
+        pieces = self._pieces
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if self.complete:
+                self.reusable = False
+            else:
+                self.error = self.error or str(error)
+        if not pieces:
+            # Heads, chunk lines and trailers: none of them may grow for ever.
+            self._quiet += len(data)
+            if self._quiet > self._limit and not self.complete:
+                self.error = self.error or "the head or the trailers are too large"
+            return b""
+        self._quiet = 0
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return body
+
+    def eof(self) -> None:
+        """The connection was ended in order: completes a message that has no other end.
+
+        Over TLS the event loop does not tell an end without close_notify from one with it.
+        """
+        if self._until_close and not self.error:
+            self.complete = True
+
+    def close(self) -> None:
+        """Let the parser go: it and the message hold each other."""
+        del self._parser
+
+    # -- httptools calls these ----------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self.reusable = False  # Bytes behind the message: nobody asked for them.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._size += len(name) + len(value) + 4
+        if self._size > self._limit:
+            self._refuse("the head or the trailers are too large")
+        if not self.head:
+            self._raw.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.complete:
+            return
+        parser = self._parser
+        status = parser.get_status_code()
+        if status < 200 and status != 101:
+            self._raw.clear()
+            return
+        if not 200 <= status < 600 or parser.get_http_version() not in ("1.1", "1.0"):
+            self._refuse("the status line is not HTTP/1.1's")
+        self.status = status
+        self.reusable = bool(parser.should_keep_alive())
+        self._read_framing()
+        self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw]
+        self._raw.clear()
+        self.head = True
+        if self._head_only:
+            # httptools cannot be told that no body follows, so this connection ends here.
+            self.complete, self.reusable = True, False
+
+    def on_body(self, data: bytes) -> None:
+        if not self.complete:
+            self._pieces.append(data)
+
+    def on_message_complete(self) -> None:
+        self.complete = self.head
+
+    def _read_framing(self) -> None:
+        framings = 0
+        for name, value in self._raw:
+            if name == b"content-length":
+                framings += 1
+            elif name == b"transfer-encoding":
+                framings += 1
+                if value.strip().lower() != _CHUNKED:
+                    self._refuse("the transfer coding is not chunked")
+            elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+                self.compressed = True
+        if framings > 1:
+            self._refuse("the body has more than one framing")
+        self._until_close = not framings and self.status not in (204, 304)
+
+    def _refuse(self, why: str) -> None:
+        self.error = why
+        raise ValueError(why)

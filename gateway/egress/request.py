@@ -1,0 +1,65 @@
+"""A request's head as bytes, and what may not stand in it."""
+
+from functools import lru_cache
+from typing import Final
+
+from gateway.egress.faults import unreachable
+from gateway.egress.url import Target
+from gateway.errors import Headers
+
+_TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_VALUE: Final = bytes((9, *range(0x20, 0x7F), *range(0x80, 0x100)))
+"""The bytes a header value may hold: RFC 9110's field-content."""
+_OWN: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers of the connection, not of the request: a caller's are left out, ours are sent where they are needed."""
+_BODILESS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
+
+
+def request_head(method: str, target: Target, headers: Headers, length: int) -> bytes:
+    """The head of a request with a body of `length` bytes.
+
+    Raises `UpstreamUnreachable` for a method, name or value that cannot be sent as it is; nothing was sent then.
+    """
+    if not method or not _TOKEN.issuperset(method):
+        raise unreachable("the method is no token")
+    lines = [_line_start(name) for name, _ in headers]
+    values = [value for _, value in headers]
+    try:
+        joined = "".join(values).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise unreachable("a header value has characters beyond Latin-1") from error
+    if joined.translate(None, _VALUE):
+        raise unreachable("a header value has control characters")
+    text = "".join([f"{start}{value}\r\n" for start, value in zip(lines, values, strict=True) if start])
+    size = b"content-length: %d\r\n" % length if length or method not in _BODILESS else b""
+    return b"%s %s HTTP/1.1\r\nhost: %s\r\n%saccept-encoding: identity\r\n%s\r\n" % (
+        method.encode("ascii"),
+        target.path,
+        target.authority,
+        text.encode("latin-1"),
+        size,
+    )
+
+
+@lru_cache(maxsize=512)
+def _line_start(name: str) -> str:
+    """The beginning of the header's line; empty for those that are the connection's business."""
+    if not name or not _TOKEN.issuperset(name):
+        raise unreachable("a header name is no token")
+    return "" if name.lower() in _OWN else f"{name}: "
