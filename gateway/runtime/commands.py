@@ -39,7 +39,7 @@ def register_commands(cli: "click.Group", command: str, settings: Settings) -> N
             raise PluginLoadError(f"the command '{command}' is of {entry.title}, which is not active: {entry.reason}")
     try:
         plugins.manager.hook.register_commands(cli=cli)
-    except Exception as error:  # the border: a plugin's code may raise anything
+    except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
         raise PluginLoadError(
             f"{plugins.entries[0].title}: its hook 'register_commands' failed: {type(error).__name__}: {error}"
         ) from error

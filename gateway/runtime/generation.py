@@ -119,7 +119,7 @@ class _Collector:
                 available = {**arguments, "gateway": gateway}
                 try:
                     return implementation.function(*(available[name] for name in implementation.argnames))
-                except Exception as error:  # the border: a plugin's code may raise anything
+                except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
                     raise _failed(entry, hook, error) from error
 
             yield entry, call
@@ -135,11 +135,11 @@ def _items(entry: PluginEntry, hook: str, returned: Any) -> list[Any]:
         raise PluginLoadError(f"{entry.title}: its hook '{hook}' returned {type(returned).__name__}, not a list")
     try:
         return list(returned)
-    except Exception as error:  # the border: a plugin's code may raise anything
+    except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
         raise _failed(entry, hook, error) from error
 
 
-def _failed(entry: PluginEntry, hook: str, error: Exception) -> PluginLoadError:
+def _failed(entry: PluginEntry, hook: str, error: BaseException) -> PluginLoadError:
     return PluginLoadError(f"{entry.title}: its hook '{hook}' failed: {type(error).__name__}: {error}")
 
 
