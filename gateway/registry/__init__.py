@@ -1,0 +1,35 @@
+"""The registry: models and virtual keys in tables of our own, served from memory."""
+
+from gateway.registry.database import Database
+from gateway.registry.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    InvalidValue,
+    KeyringError,
+    NotFound,
+    RegistryError,
+    SchemaMismatch,
+)
+from gateway.registry.keys import KeyStore, StoredKey
+from gateway.registry.models import ModelStore, NewModel, StoredModel
+from gateway.registry.registry import Registry, ensure_first_admin_key
+from gateway.registry.snapshot import RegistrySnapshot
+
+__all__ = (
+    "Conflict",
+    "Database",
+    "DatabaseUnavailable",
+    "InvalidValue",
+    "KeyStore",
+    "KeyringError",
+    "ModelStore",
+    "NewModel",
+    "NotFound",
+    "Registry",
+    "RegistryError",
+    "RegistrySnapshot",
+    "SchemaMismatch",
+    "StoredKey",
+    "StoredModel",
+    "ensure_first_admin_key",
+)

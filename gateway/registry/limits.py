@@ -1,0 +1,90 @@
+"""What values may be: the limits every row keeps, and the stricter rules for what people type.
+
+The tables take what Chatbot UI's tables take - a base URL there may be any text -; what comes from the command line
+is checked, so that a mistake is told where it was made.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+import ada_url
+
+from gateway.registry.errors import InvalidValue
+
+LENGTHS: Final[Mapping[str, int]] = {
+    "name": 100,
+    "description": 500,
+    "model_id": 1000,
+    "base_url": 1000,
+    "api_key": 1000,
+    "provider": 100,
+}
+
+
+def check_text(field: str, value: str) -> str:
+    """`value`, if the column of that name can hold it."""
+    limit = LENGTHS.get(field)
+    if limit is not None and len(value) > limit:
+        raise InvalidValue(f"The {field} has {len(value)} characters, at most {limit} are allowed.")
+    if "\0" in value:
+        raise InvalidValue(f"The {field} contains a NUL character: remove it.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(f"The {field} is not valid Unicode: it contains half of a surrogate pair.") from error
+    return value
+
+
+def canonical_uuid(text: str, *, what: str = "id") -> str:
+    """The id in lower case with hyphens."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise InvalidValue(
+            f"The {what} {text[:50]!r} is not a UUID: write it like {uuid.UUID(int=0)}, or leave it out."
+        ) from error
+
+
+def required(field: str, value: str) -> str:
+    """`value` without outer white space, if it is one line with something in it."""
+    value = check_text(field, value.strip())
+    if not value:
+        raise InvalidValue(f"The {field} is empty.")
+    if not value.isprintable():
+        raise InvalidValue(f"The {field} contains a control character: remove it.")
+    return value
+
+
+def base_url(value: str) -> str:
+    """An address requests can be sent to: http or https, one host, no credentials, no fragment."""
+    value = required("base_url", value)
+    if " " in value:
+        raise InvalidValue("The base URL contains a space: remove it.")
+    try:
+        parsed = ada_url.URL(value)
+    except ValueError as error:
+        raise InvalidValue(
+            f"The base URL {value[:80]!r} is not a URL: write it like https://api.openai.com/v1."
+        ) from error
+    if parsed.protocol not in ("http:", "https:"):
+        raise InvalidValue(f"The base URL's scheme is {parsed.protocol[:-1]!r}: use https or http.")
+    if parsed.username or parsed.password:
+        raise InvalidValue("The base URL contains credentials: give the key by --api-key-stdin instead.")
+    if "#" in value:
+        raise InvalidValue("The base URL contains a fragment (#...): remove it.")
+    return value
+
+
+def api_key(value: str) -> str:
+    """A key that a header can hold; one newline at its end, as editors and `echo` leave it, is taken away."""
+    value = value.removesuffix("\n").removesuffix("\r")
+    if any(character in value for character in "\r\n\0"):
+        raise InvalidValue("The API key contains a line break or NUL: give exactly one key on one line.")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise InvalidValue(
+            "The API key contains characters that no HTTP header can hold: check how it was copied."
+        ) from error
+    return check_text("api_key", value)

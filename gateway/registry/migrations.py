@@ -1,0 +1,143 @@
+"""Brings the tables to the revision this program knows, one process at a time.
+
+Alembic is imported only where a migration has to run or to be compared: reading the version is one SELECT.
+"""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.registry.errors import RegistryError, SchemaMismatch
+from gateway.registry.tables import SCHEMA
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+REVISIONS: Final = ("0001",)
+"""Every revision this program knows, oldest first; the last is what it needs. A test compares it with the scripts."""
+HEAD: Final = REVISIONS[-1]
+VERSION_TABLE: Final = "gateway_alembic_version"
+_LOCK: Final = 0x67617465  # any number nobody else locks by; this one spells "gate"
+
+
+async def current(engine: AsyncEngine) -> str | None:
+    """The revision the tables are at; None before the first migration."""
+    version = sa.Table(VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.Text), schema=SCHEMA)
+    async with engine.connect() as connection:
+        try:
+            revision: str | None = await connection.scalar(sa.select(version.c.version_num))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in ("42P01", "3F000") or "no such table" in str(error.orig):
+                return None
+            raise
+        return revision
+
+
+async def ensure(engine: AsyncEngine, *, migrate: bool) -> None:
+    """Migrate to `HEAD` where it is allowed and needed; `SchemaMismatch` where the tables stay others than ours."""
+    revision = await current(engine)
+    if revision == HEAD:
+        return
+    refuse_newer(revision)
+    if not migrate:
+        raise SchemaMismatch(
+            f"The database is at revision {revision or 'none'}, this program needs {HEAD}: run `gateway db upgrade`."
+        )
+    await upgrade(engine)
+
+
+def refuse_newer(revision: str | None) -> None:
+    """`SchemaMismatch` for a revision this program has never heard of."""
+    if revision is not None and revision not in REVISIONS:
+        raise SchemaMismatch(
+            f"The database is at revision {revision}, which is newer than this program ({HEAD}): "
+            "run `pip install --upgrade litestar-gateway`."
+        )
+
+
+async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
+    """Run the migrations up to `revision` under the lock; does nothing when another process was faster."""
+    async with locked(engine) as connection:
+        await connection.run_sync(_command, "upgrade", revision)
+
+
+async def downgrade(engine: AsyncEngine, revision: str) -> None:
+    """Run the migrations down to `revision` (`-1`, `base` or a revision) under the lock."""
+    async with locked(engine) as connection:
+        await connection.run_sync(_command, "downgrade", revision)
+
+
+async def check(engine: AsyncEngine) -> list[str]:
+    """How the tables in the database differ from those of this program; empty when they do not."""
+    revision = await current(engine)
+    if revision != HEAD:
+        return [f"The database is at revision {revision or 'none'}, this program needs {HEAD}."]
+    async with locked(engine) as connection:
+        return await connection.run_sync(_differences)
+
+
+class locked:
+    """One transaction that no other migrating process can be in; also makes the schema.
+
+    The advisory lock ends with the transaction, so it works through a pooler in transaction mode.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._begin = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin()
+
+    async def __aenter__(self) -> AsyncConnection:
+        connection = await self._begin.__aenter__()
+        await connection.run_sync(prepare)
+        return connection
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._begin.__aexit__(*error)  # type: ignore[arg-type]
+
+
+def prepare(connection: sa.Connection) -> None:
+    """Take the lock and make the schema where there is none (SQLite's lock is its BEGIN IMMEDIATE)."""
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    # Asked first: IF NOT EXISTS still demands the right to create schemas.
+    if connection.scalar(sa.select(sa.func.to_regnamespace(SCHEMA))) is None:
+        connection.execute(sa.schema.CreateSchema(SCHEMA))
+
+
+def config(connection: sa.Connection | None = None) -> "Config":
+    """Alembic's configuration, made in code: the scripts lie in the wheel, or in the checkout's `alembic/`."""
+    from alembic.config import Config
+
+    package = Path(__file__).resolve().parents[1]
+    inside, beside = package / "migrations", package.parent / "alembic"
+    made = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
+    made.set_main_option("script_location", str(inside if inside.is_dir() else beside).replace("%", "%%"))
+    made.attributes["connection"] = connection
+    return made
+
+
+def _command(connection: sa.Connection, name: str, revision: str) -> None:
+    from alembic.util import CommandError
+
+    from alembic import command
+
+    try:
+        getattr(command, name)(config(connection), revision)
+    except CommandError as error:
+        raise RegistryError(f"Alembic refused: {error}.") from error
+
+
+def _differences(connection: sa.Connection) -> list[str]:
+    from alembic.util import AutogenerateDiffsDetected
+
+    from alembic import command
+
+    try:
+        command.check(config(connection))
+    except AutogenerateDiffsDetected as error:
+        return [str(difference) for difference in error.diffs]
+    return []

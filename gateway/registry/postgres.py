@@ -1,0 +1,95 @@
+"""PostgreSQL by asyncpg: the options of a connection, and a listener that hears changes at once."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy.engine import URL
+
+from gateway.registry.errors import DatabaseUnavailable
+from gateway.registry.tables import CHANNEL
+
+CONNECT_SECONDS: Final = 10.0
+COMMAND_SECONDS: Final = 30.0
+_IGNORED: Final = frozenset({"channel_binding", "gssencmode", "connect_timeout", "target_session_attrs"})
+
+
+def behind_pgbouncer(url: URL) -> bool:
+    """Whether the address names a pooler in transaction mode: Supabase's port 6543, or `pgbouncer=true`."""
+    return url.port == 6543 or str(url.query.get("pgbouncer", "")).lower() in ("true", "1")
+
+
+def connect_options(url: URL) -> dict[str, Any]:
+    """What SQLAlchemy's asyncpg driver is to be called with, from the URL's query as libpq users write it."""
+    options: dict[str, Any] = {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+        "async_creator_fn": connect,
+        "server_settings": {"application_name": "litestar-gateway"},
+    }
+    for name, value in url.query.items():
+        text = value if isinstance(value, str) else value[-1]
+        if name in ("sslmode", "ssl"):
+            options["ssl"] = text
+        elif name == "application_name":
+            options["server_settings"]["application_name"] = text
+        elif name in ("host", "port"):
+            options[name] = int(text) if name == "port" else text
+        elif name != "pgbouncer" and name not in _IGNORED:
+            raise DatabaseUnavailable(f"The database URL's parameter {name!r} is not supported: remove it.")
+    if behind_pgbouncer(url):
+        # The next statement may run on another server connection: prepared statements must not be relied on.
+        options["statement_cache_size"] = 0
+        options["prepared_statement_cache_size"] = 0
+        options["prepared_statement_name_func"] = lambda: f"__gateway_{uuid.uuid4().hex}__"
+    return options
+
+
+async def connect(*args: Any, **options: Any) -> Any:
+    """An asyncpg connection; whatever prevents one is `DatabaseUnavailable`."""
+    try:
+        return await asyncpg.connect(*args, **options)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {reason}.") from error
+
+
+class Listener:
+    """Calls back when PostgreSQL notifies a change; reconnects by itself and never fails.
+
+    It only shortens the wait: the poll of the generation row is what the bound rests on.
+    """
+
+    def __init__(self, url: URL, heard: Callable[[], None]) -> None:
+        own = ("async_creator_fn", "prepared_statement_cache_size", "prepared_statement_name_func")
+        options = {name: value for name, value in connect_options(url).items() if name not in own}
+        self._options = {**url.translate_connect_args(username="user"), **options}
+        self._heard = heard
+        self._task = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._hold()
+            except DatabaseUnavailable:
+                pass  # the poll says so; here we only try again
+            await asyncio.sleep(1.0)
+
+    async def _hold(self) -> None:
+        connection = await connect(**self._options)
+        closed = asyncio.Event()
+        connection.add_termination_listener(lambda _: closed.set())
+        try:
+            await connection.add_listener(CHANNEL, lambda *_: self._heard())
+            await closed.wait()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseUnavailable("The listening connection was lost.") from error
+        finally:
+            connection.terminate()
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)

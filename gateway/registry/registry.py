@@ -1,0 +1,154 @@
+"""The registry as the server holds it: an open database and the newest snapshot of it."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.registry.database import Database, reaching
+from gateway.registry.engine import parse_url
+from gateway.registry.errors import RegistryError
+from gateway.registry.keys import KeyStore
+from gateway.registry.snapshot import RegistrySnapshot, load
+from gateway.registry.tables import generation
+
+if TYPE_CHECKING:
+    from gateway.registry.postgres import Listener
+    from gateway.settings import Settings
+
+_log = logging.getLogger("gateway.registry")
+POLL_SECONDS: Final = 1.0
+"""How often the database is asked; with the time of one load it makes the stated bound of two seconds."""
+_LIMIT: Final = 10.0
+
+
+class Registry:
+    """Keeps a snapshot that follows every change, whoever makes it; close it."""
+
+    def __init__(self, database: Database, snapshot: RegistrySnapshot) -> None:
+        self.database = database
+        self._snapshot = snapshot
+        self._checked = time.monotonic()
+        self._mark: int | None = None
+        self._watched: AsyncConnection | None = None
+        self._heard = asyncio.Event()
+        self._away = False
+        self._listener: Listener | None = None
+        self._task = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def open(cls, settings: "Settings") -> "Registry":
+        """Open the database (see `Database.open`), load the first snapshot, start following changes."""
+        database = await Database.open(settings)
+        try:
+            snapshot = await load(database)
+        except BaseException:
+            await database.aclose()
+            raise
+        registry = cls(database, snapshot)
+        registry.listen(settings.database_url)
+        return registry
+
+    @property
+    def snapshot(self) -> RegistrySnapshot:
+        """The newest snapshot; ask anew each time."""
+        return self._snapshot
+
+    def snapshot_age(self) -> float:
+        """Seconds since the snapshot was last known to be the database's state."""
+        return time.monotonic() - self._checked
+
+    async def ping(self) -> None:
+        """Raise `DatabaseUnavailable` when the database does not answer."""
+        await self.database.ping()
+
+    async def refresh(self) -> None:
+        """Take a new snapshot if anything changed since the last one."""
+        asked = time.monotonic()
+        mark = await self._read_mark()
+        if mark != self._mark:
+            self._snapshot = await load(self.database, self._snapshot)
+            self._mark = mark
+        self._checked = asked
+
+    def listen(self, url: str) -> None:
+        """Hear PostgreSQL's notifications, which shorten the wait; a pooler in transaction mode passes none on."""
+        parsed = parse_url(url)
+        if parsed.get_backend_name() != "postgresql":
+            return
+        from gateway.registry.postgres import Listener, behind_pgbouncer  # asyncpg only where it is used
+
+        if not behind_pgbouncer(parsed):
+            self._listener = Listener(parsed, self._heard.set)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_LIMIT):
+                    await self.refresh()
+            except (RegistryError, TimeoutError) as error:
+                await self._lost(error)
+            else:
+                if self._away:
+                    _log.info("The registry's database is back.")
+                self._away = False
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._heard.wait()
+                self._heard.clear()
+                await asyncio.sleep(0.02)  # a burst of changes is one reload
+        except TimeoutError:
+            pass
+
+    async def _lost(self, error: Exception) -> None:
+        """Go on with the last snapshot; say so once."""
+        if not self._away:
+            _log.warning("The registry is served from memory: %s", error)
+        self._away = True
+        self._mark = None
+        await self._unwatch()
+
+    async def _read_mark(self) -> int:
+        """A number that changes with every commit: SQLite's data_version, else the generation."""
+        async with reaching(self.database.engine):
+            if self.database.engine.dialect.name != "sqlite":
+                async with self.database.engine.connect() as connection:
+                    return await connection.scalar(sa.select(generation.c.value)) or 0
+            # data_version tells of other connections' commits: it must be read on one and the same.
+            if self._watched is None:
+                engine = self.database.engine.execution_options(sqlite_begin="")
+                self._watched = await engine.connect()
+            mark: int = (await self._watched.exec_driver_sql("PRAGMA data_version")).scalar_one()
+            await self._watched.rollback()
+            return mark
+
+    async def _unwatch(self) -> None:
+        if self._watched is not None:
+            try:
+                async with reaching(self.database.engine):
+                    await self._watched.invalidate()
+                    await self._watched.close()
+            except RegistryError:
+                pass  # it is already gone
+            self._watched = None
+
+    async def aclose(self) -> None:
+        """Stop following and close the database."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._listener is not None:
+            await self._listener.aclose()
+        await self._unwatch()
+        await self.database.aclose()
+
+
+async def ensure_first_admin_key(registry: Registry, data_dir: Path) -> Path | None:
+    """The file (0600) the first admin key was just written to; None when any key exists already."""
+    return await KeyStore(registry.database).ensure_first_admin(data_dir)

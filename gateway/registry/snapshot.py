@@ -1,0 +1,138 @@
+"""The registry in memory: immutable, replaced as a whole, asked without any database call."""
+
+import hmac
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway.domain import Model, Prices, Principal, Quirks, Timeouts
+from gateway.registry.database import Database
+from gateway.registry.errors import KeyringError
+from gateway.registry.keyring import Keyring
+from gateway.registry.tables import generation, keys, models
+from gateway.registry.virtual_keys import digest, well_formed
+from gateway.secrets import Secret
+
+_log = logging.getLogger("gateway.registry")
+
+Row = sa.Row[Any]
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A virtual key as it is checked."""
+
+    digest: bytes
+    principal: Principal
+    expires_at: float | None
+
+
+class Known(NamedTuple):
+    """A row and the model made of it, so that an unchanged row is not opened again."""
+
+    row: Row
+    model: Model
+
+
+class RegistrySnapshot:
+    """One state of the registry."""
+
+    __slots__ = ("_index", "_keys", "_known", "_named", "generation")
+
+    def __init__(self, generation: int, known: Mapping[str, Known], keys: Iterable[Key], index: bytes) -> None:
+        self.generation = generation
+        self._known = known
+        self._keys = {key.digest: key for key in keys}
+        self._index = index
+        self._named: dict[str, list[Model]] = {}
+        for entry in known.values():
+            if entry.model.enabled:
+                self._named.setdefault(entry.model.name, []).append(entry.model)
+
+    def model(self, model_id: str) -> Model | None:
+        """The enabled model with that id (canonical lower-case UUID)."""
+        entry = self._known.get(model_id)
+        return entry.model if entry is not None and entry.model.enabled else None
+
+    def models_named(self, name: str) -> Sequence[Model]:
+        """The enabled models of that name, of all owners."""
+        return self._named.get(name, ())
+
+    def principal(self, token: str) -> Principal | None:
+        """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
+        if not well_formed(token):
+            return None
+        wanted = digest(self._index, token)
+        key = self._keys.get(wanted)
+        if key is None or not hmac.compare_digest(key.digest, wanted):
+            return None
+        return None if key.expires_at is not None and key.expires_at <= time.time() else key.principal
+
+    def known(self, row: Row) -> Known | None:
+        """The entry made of exactly this row, if there is one."""
+        entry = self._known.get(row.id)
+        return entry if entry is not None and entry.row == row else None
+
+
+async def load(database: Database, previous: RegistrySnapshot | None = None) -> RegistrySnapshot:
+    """The state of the database as it is now, in one transaction."""
+    async with database.read() as connection:
+        number = await connection.scalar(sa.select(generation.c.value)) or 0
+        model_rows = (await connection.execute(sa.select(models))).all()
+        key_rows = (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all()
+    known = {row.id: entry for row in model_rows if (entry := _entry(row, database, previous)) is not None}
+    return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index)
+
+
+def _entry(row: Row, database: Database, previous: RegistrySnapshot | None) -> Known | None:
+    if previous is not None and (entry := previous.known(row)) is not None:
+        return entry
+    try:
+        try:
+            return Known(row, to_model(row, database.keyring))
+        except KeyringError:
+            database.reload_keyring()
+            return Known(row, to_model(row, database.keyring))
+    except (KeyringError, msgspec.MsgspecError, ValueError, TypeError) as error:
+        # One row that cannot be read must not take the others away.
+        _log.error("Model %s is left out: %s", row.id, error)
+        return None
+
+
+def to_model(row: Row, keyring: Keyring) -> Model:
+    """The model of a row, its secrets opened."""
+    headers = json.loads(keyring.open(row.headers)) if row.headers else {}
+    return Model(
+        id=row.id,
+        name=row.name,
+        model_id=row.model_id,
+        base_url=row.base_url,
+        api_key=Secret(keyring.open(row.api_key) if row.api_key else ""),
+        provider=row.provider,
+        owner=row.user_id,
+        sharing=row.sharing,
+        description=row.description,
+        context_length=row.context_length,
+        enabled=row.enabled,
+        parameters=row.parameters,
+        quirks=msgspec.convert(row.quirks, Quirks),
+        headers=msgspec.convert(headers, dict[str, str]),
+        timeouts=msgspec.convert(row.timeouts, Timeouts),
+        prices=msgspec.convert(row.prices, Prices),
+        capabilities=frozenset(row.capabilities),
+    )
+
+
+def _key(row: Row) -> Key:
+    principal = Principal(id=row.id, owner=row.user_id, scopes=frozenset(row.scopes))
+    return Key(bytes(row.digest), principal, row.expires_at.timestamp() if row.expires_at else None)
+
+
+if TYPE_CHECKING:
+    from gateway.protocols import Snapshot
+
+    _: type[Snapshot] = RegistrySnapshot

@@ -1,0 +1,90 @@
+"""The registry's tables: schema `gateway` on PostgreSQL, no schema on SQLite (by schema_translate_map).
+
+`models` has every column of Chatbot UI's table under the same names and limits, and ours behind them.
+Triggers of the migration count every change of `models` and `keys` in `generation`, whoever makes it.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from gateway.registry.columns import Sealed, Timestamp
+
+SCHEMA: Final = "gateway"
+CHANNEL: Final = "gateway_generation"
+"""What PostgreSQL notifies on every change."""
+
+metadata = sa.MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    },
+)
+
+
+def _limit(column: str, length: int) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"length({column}) <= {length}", name=f"{column}_length")
+
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True),
+    sa.Column("user_id", sa.Uuid(as_uuid=False), index=True),
+    sa.Column("folder_id", sa.Uuid(as_uuid=False)),
+    sa.Column("created_at", Timestamp, nullable=False, server_default=sa.func.now()),
+    sa.Column("updated_at", Timestamp),
+    sa.Column("sharing", sa.Text, nullable=False, server_default="private"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("model_id", sa.Text, nullable=False),
+    sa.Column("base_url", sa.Text, nullable=False),
+    sa.Column("api_key", Sealed),
+    sa.Column("context_length", sa.Integer, nullable=False, server_default="4096"),
+    sa.Column("provider", sa.Text, nullable=False, server_default="openai"),
+    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("parameters", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("quirks", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("timeouts", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("headers", Sealed),
+    sa.Column("prices", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("capabilities", sa.JSON, nullable=False, server_default="[]"),
+    _limit("name", 100),
+    _limit("description", 500),
+    _limit("model_id", 1000),
+    _limit("base_url", 1000),
+    _limit("provider", 100),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Uuid(as_uuid=False), index=True),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False, server_default=sa.func.now()),
+    sa.Column("expires_at", Timestamp),
+    sa.Column("revoked_at", Timestamp),
+    _limit("name", 100),
+)
+
+generation = sa.Table(
+    "generation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", Sealed, nullable=False),
+)
