@@ -14,6 +14,7 @@ depends_on = None
 
 COUNTED = ("models", "keys")
 
+COUNT = "BEGIN UPDATE generation SET value = value + 1 WHERE id = 1; END"
 FUNCTION = """
 CREATE FUNCTION gateway.count_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -116,11 +117,8 @@ def create_triggers() -> None:
             )
         return
     for table in COUNTED:
-        for change in ("INSERT", "UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_{change.lower()}_counted AFTER {change} ON {table} "
-                "BEGIN UPDATE generation SET value = value + 1 WHERE id = 1; END"  # noqa: S608 - both names are ours
-            )
+        for change in ("insert", "update", "delete"):
+            op.execute(f"CREATE TRIGGER {table}_{change}_counted AFTER {change} ON {table} {COUNT}")
 
 
 def downgrade() -> None:

@@ -4,6 +4,8 @@ Alembic is imported only where a migration has to run or to be compared: reading
 """
 
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -80,22 +82,15 @@ async def check(engine: AsyncEngine) -> list[str]:
         return await connection.run_sync(_differences)
 
 
-class locked:
-    """One transaction that no other migrating process can be in; also makes the schema.
+@asynccontextmanager
+async def locked(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction that no other migrating process can be in, the schema made where there is none.
 
     The advisory lock ends with the transaction, so it works through a pooler in transaction mode.
     """
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._begin = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin()
-
-    async def __aenter__(self) -> AsyncConnection:
-        connection = await self._begin.__aenter__()
+    async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
         await connection.run_sync(prepare)
-        return connection
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._begin.__aexit__(*error)  # type: ignore[arg-type]
+        yield connection
 
 
 def prepare(connection: sa.Connection) -> None:

@@ -1,0 +1,55 @@
+"""The lookup over the registry's snapshot: no database call, no waiting."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from gateway import Gateway, Model, ModelLookup, ModelNotFound, Principal, Route
+
+_UUID: Final = re.compile(r"(\{)?((?:[0-9A-Fa-f]{4}-?){7}[0-9A-Fa-f]{4})(?(1)\})")
+
+
+class RegistryLookup:
+    """Finds models by id or by name: the caller's own first, then shared ones."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def find(self, name: str, principal: Principal) -> Route | None:
+        """The model of that id or name that the caller may use.
+
+        A name that stands for several of them is not found, and so is a foreign model, in the same words as one that
+        does not exist. A text that is no UUID and no usable name gets PostgreSQL's words for a malformed id.
+        """
+        snapshot = self._gateway.snapshot
+        model_id = parse_uuid(name)
+        if model_id is not None and (model := snapshot.model(model_id)) is not None and principal.may_use(model):
+            return Route.of(model)
+        named = _own_else_shared(snapshot.models_named(name), principal)
+        if named is not None:
+            return Route.of(named)
+        if model_id is None:
+            raise ModelNotFound(f'invalid input syntax for type uuid: "{name}"')
+        return None
+
+
+def parse_uuid(text: str) -> str | None:
+    """The canonical form of what PostgreSQL takes for a uuid, else None.
+
+    It takes capitals, braces around the whole, and a hyphen, or none, after every four digits.
+    """
+    match = _UUID.fullmatch(text)
+    if match is None:
+        return None
+    digits = match[2].replace("-", "").lower()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _own_else_shared(models: Sequence[Model], principal: Principal) -> Model | None:
+    usable = [model for model in models if principal.may_use(model)]
+    candidates = [model for model in usable if model.owner == principal.owner] or usable
+    return candidates[0] if len(candidates) == 1 else None
+
+
+if TYPE_CHECKING:
+    _: type[ModelLookup] = RegistryLookup
