@@ -1,0 +1,53 @@
+"""`gateway plugins list` through the command line itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import main
+
+BROKEN = "raise SystemExit"
+FINE = "from gateway import hookimpl\n\n\n@hookimpl\ndef register_providers(gateway):\n    return []\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fine.py").write_text(FINE)
+    (tmp_path / "broken.py").write_text(BROKEN)
+    (tmp_path / "gateway.toml").write_text(
+        'plugin_files = ["fine.py", "broken.py"]\n[plugins.supabase]\nenabled = false\n'
+    )
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["plugins", "list", *arguments])
+
+
+def test_json_tells_state_hooks_and_reason_of_every_plugin(folder: Path) -> None:
+    result = run("--json")
+    assert result.exit_code == 0
+    rows = {row["name"]: row for row in json.loads(result.stdout)}
+    assert {"chatbot_ui", "keys", "openai", "registry", "supabase", "fine", "broken"} == rows.keys()
+    assert rows["supabase"]["state"] == "disabled"
+    assert rows["supabase"]["origin"] == "litestar-gateway"
+    assert (rows["fine"]["state"], rows["fine"]["hooks"]) == ("active", ["register_providers"])
+    assert rows["broken"]["state"] == "failed"
+    assert rows["broken"]["reason"] == "its code ends the process when it is imported (SystemExit)"
+
+
+def test_the_command_line_starts_though_a_plugin_cannot_be_loaded(folder: Path) -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert f"Problem: plugin 'broken' ({folder / 'broken.py'}): its code ends the process" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_pipe_gets_one_line_for_each_plugin(folder: Path) -> None:
+    lines = run().stdout.splitlines()
+    assert lines[0].split("\t") == ["name", "version", "origin", "api", "state", "hooks", "reason"]
+    assert [line.split("\t")[0] for line in lines[1:]][-2:] == ["fine", "broken"]
+    assert len(lines) == 8
