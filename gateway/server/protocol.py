@@ -198,7 +198,6 @@ class HttpProtocol(HttpToolsProtocol):
     def _cut(self, cycle: RequestResponseCycle) -> None:
         if not cycle.response_complete:
             cycle.disconnected = True  # so that uvicorn does not report an incomplete response as an error
-            cycle.message_event.set()
             self._close()
 
     def _close(self) -> None:

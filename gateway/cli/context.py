@@ -1,0 +1,42 @@
+"""What every command gets as `ctx.obj`: the settings, loaded when first asked for."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from click.exceptions import Exit
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+USAGE = 2
+"""Exit code for what the user has to write differently: arguments or settings."""
+
+
+class Context:
+    """The settings of one run of the command line."""
+
+    def __init__(self, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> None:
+        self.config = config
+        self._environ = environ
+        self._settings: Settings | None = None
+
+    def settings(self, **overrides: Any) -> "Settings":
+        """The settings; warnings go to stderr once, and wrong ones end the command with all that is wrong.
+
+        `overrides` are the command's own options (None = not given) and count the first time only.
+        """
+        if self._settings is None:
+            # pydantic is imported by commands that read settings, never by `--help`.
+            from gateway.settings import SettingsError, load_settings
+
+            try:
+                self._settings = load_settings(self.config, self._environ, overrides)
+            except SettingsError as error:
+                click.echo(f"Error: {error}", err=True)
+                raise Exit(USAGE) from error
+            for warning in self._settings.warnings:
+                click.echo(f"Warning: {warning}", err=True)
+        return self._settings

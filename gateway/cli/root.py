@@ -1,0 +1,73 @@
+"""The root of the command line, and how its commands end."""
+
+import os
+from pathlib import Path
+
+import rich_click as click
+from click.exceptions import Abort, Exit
+
+from gateway import __version__
+from gateway.cli.context import Context
+from gateway.cli.lazy import Lazy, LazyGroup
+
+_COMMANDS = {
+    "serve": Lazy("gateway.cli.serve:serve", "Run the gateway."),
+    "models": Lazy("gateway.cli.models:group", "Add, list, change and remove models."),
+    "keys": Lazy("gateway.cli.keys:group", "Create, list and revoke virtual keys."),
+    "db": Lazy("gateway.cli.db:group", "Bring the database to a schema, or tell which it has."),
+    "plugins": Lazy("gateway.cli.plugins:group", "Tell which plugins there are and what they do."),
+}
+_EPILOG = """Exit codes: 0 = done, 1 = failed, 2 = wrong arguments or settings.
+
+Settings come from gateway.toml (or --config, or GATEWAY_CONFIG), the environment (GATEWAY_*) over it, and options
+over both. GATEWAY_DEBUG=1 shows the traceback of an unexpected error."""
+
+
+class _Root(LazyGroup):
+    """Ends every command in words: expected failures in one sentence, unexpected ones in one line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (Exit, Abort, click.UsageError, BrokenPipeError):
+            raise
+        except click.ClickException as error:
+            return _end(ctx, error.format_message(), error.exit_code)
+        except Exception as error:
+            if os.environ.get("GATEWAY_DEBUG"):
+                raise
+            if isinstance(error, _expected()):
+                return _end(ctx, str(error), 1)
+            kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+            return _end(ctx, f"{kind}: {error}\nThis is unexpected. Run it again with GATEWAY_DEBUG=1 to see more.", 1)
+
+
+def _end(ctx: click.Context, message: str, code: int) -> object:
+    click.echo(f"Error: {message}", err=True)
+    ctx.exit(code)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """The failures whose message is written for the user; imported only once something has failed."""
+    from gateway.registry.errors import RegistryError
+    from gateway.runtime import PluginLoadError
+    from gateway.server.listening import AddressInUse
+
+    return RegistryError, PluginLoadError, AddressInUse
+
+
+@click.group(
+    cls=_Root,
+    lazy=_COMMANDS,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file, instead of gateway.toml."
+)
+@click.version_option(__version__, prog_name="litestar-gateway", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """A streaming LLM gateway: truthful, pluggable, fast, safe."""
+    ctx.obj = Context(config)
