@@ -56,6 +56,8 @@ class Connection(asyncio.StreamReaderProtocol):
         try:
             while (request := await self._read_request()) is not None:
                 await self._server.answer(request, self)
+                if request.header("connection") == "close":
+                    return
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # the peer left, or does not speak HTTP: nothing to answer
         finally:

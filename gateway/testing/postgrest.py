@@ -1,0 +1,95 @@
+"""The `models` table of a Supabase project behind PostgREST, as the gateway's lookup sees it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.testing.loopback import Connection, LoopbackServer, ReceivedRequest
+
+_UUID = re.compile(r"\{?((?:[0-9a-f]{4}-?){7}[0-9a-f]{4})\}?", re.IGNORECASE)
+_OBJECT = "application/vnd.pgrst.object+json"
+
+
+class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stand-in answers instead of its rows."""
+
+    status: int = 200
+    body: bytes = b""
+    destroy: bool = False
+    """Close the connection instead of answering."""
+
+
+class PostgrestStandIn(LoopbackServer):
+    """Answers `GET /rest/v1/models?select=*&id=eq.X` from rows, with PostgREST's own errors."""
+
+    def __init__(self, service_role_key: str = "service-role-key") -> None:
+        super().__init__()
+        self.service_role_key = service_role_key
+        self.requests: list[ReceivedRequest] = []
+        self._rows: dict[str, Mapping[str, Any]] = {}
+        self._scripted: dict[str, ScriptedReply] = {}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Put a row into the table."""
+        self._rows[row["id"]] = row
+
+    def script(self, model_id: str, reply: ScriptedReply) -> None:
+        """Answer requests for that id so."""
+        self._scripted[model_id] = reply
+
+    def asked_for(self, model_id: str) -> list[ReceivedRequest]:
+        """The requests for that id, as it was sent."""
+        return [request for request in self.requests if _wanted(request) == model_id]
+
+    async def answer(self, request: ReceivedRequest, connection: Connection) -> None:
+        """Answer one request as PostgREST behind Supabase's gateway does."""
+        self.requests.append(request)
+        wanted = _wanted(request)
+        scripted = self._scripted.get(wanted)
+        if scripted is not None and scripted.destroy:
+            connection.writer.close()
+            return
+        status, body = (scripted.status, scripted.body) if scripted else self._select(request, wanted)
+        connection.reply(status, body, "application/json; charset=utf-8")
+        await connection.writer.drain()
+
+    def _select(self, request: ReceivedRequest, wanted: str) -> tuple[int, bytes]:
+        if request.header("apikey") != self.service_role_key:
+            return 401, _encode({"message": "Invalid API key", "hint": "Double check your Supabase API key."})
+        if request.target.partition("?")[0] != "/rest/v1/models" or request.method != "GET":
+            return 404, _encode({"code": "PGRST205", "message": "Could not find the table in the schema cache"})
+        parsed = _UUID.fullmatch(wanted)
+        if parsed is None:
+            return 400, _failure("22P02", f'invalid input syntax for type uuid: "{wanted}"', None)
+        digits = parsed[1].replace("-", "").lower()
+        row = next((row for model_id, row in self._rows.items() if model_id.replace("-", "") == digits), None)
+        if request.header("accept") != _OBJECT:
+            return 200, _encode([row] if row else [])
+        if row is None:
+            text = "Cannot coerce the result to a single JSON object"
+            return 406, _failure("PGRST116", text, "The result contains 0 rows")
+        return 200, _encode(row)
+
+
+def from_transcript(recorded: Mapping[str, Any]) -> ScriptedReply:
+    """The reply of a recorded transcript's `supabase_reply`."""
+    if recorded.get("destroy"):
+        return ScriptedReply(destroy=True)
+    body = recorded["raw"].encode() if "raw" in recorded else _encode(recorded["body"])
+    return ScriptedReply(status=recorded["status"], body=body)
+
+
+def _wanted(request: ReceivedRequest) -> str:
+    query = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
+    return query.get("id", "").removeprefix("eq.")
+
+
+def _failure(code: str, message: str, details: str | None) -> bytes:
+    return _encode({"code": code, "details": details, "hint": None, "message": message})
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value)

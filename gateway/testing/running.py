@@ -1,0 +1,133 @@
+"""The whole gateway as it runs for users: a process of its own on a free port."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gateway.testing.client import RawClient
+
+_START_LIMIT = 60.0
+_STOP_LIMIT = 30.0
+
+
+class GatewayFailed(RuntimeError):
+    """A gateway command ended otherwise than it should; the message holds what it printed."""
+
+
+class RunningGateway:
+    """An async context manager that runs `gateway serve` and is ready for requests once entered.
+
+    `data_dir` keeps the database between two runs. `environ` adds to a clean environment: nothing set for the
+    calling process leaks in.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, environ: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    ) -> None:
+        self.data_dir = data_dir
+        self.host = "127.0.0.1"
+        self.port = 0
+        self._environ = {**_clean_environ(), "GATEWAY_DATA_DIR": str(data_dir), **(environ or {})}
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process | None = None
+        self._log_path = data_dir / "serve.log"
+
+    @property
+    def client(self) -> RawClient:
+        """A client of this gateway."""
+        return RawClient(self.host, self.port)
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that the server has printed so far."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def descriptors(self) -> int:
+        """How many file descriptors the server holds (Linux)."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    async def command(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Run another `gateway` command with the same settings; what it printed on stdout."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway", *arguments),
+            env=self._environ,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.data_dir,
+        )
+        out, err = await process.communicate(stdin)
+        if process.returncode != 0:
+            raise GatewayFailed(f"gateway {' '.join(arguments)}: exit code {process.returncode}\n{err.decode()}")
+        return out.decode()
+
+    async def stop(self) -> int:
+        """Ask the server to end, as a service manager does; its exit code."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self._process.wait(), _STOP_LIMIT)
+
+    async def __aenter__(self) -> Self:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.port = _free_port(self.host)
+        serve = ("serve", "--host", self.host, "--port", str(self.port), *self._arguments)
+        with self._log_path.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gateway", *serve),
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.data_dir,
+            )
+        try:
+            await asyncio.wait_for(self._ready(), _START_LIMIT)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._process
+        assert process is not None
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+    async def _ready(self) -> None:
+        assert self._process is not None
+        while self._process.returncode is None:
+            try:
+                response = await self.client.request("GET", "/health/ready")
+            except ConnectionError:
+                response = None
+            if response is not None and response.status == 200:
+                return
+            await asyncio.sleep(0.05)
+        raise GatewayFailed(f"gateway serve: exit code {self._process.returncode}\n{self.log}")
+
+
+def _clean_environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
