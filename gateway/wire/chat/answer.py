@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.events import End, Event, Failure, Finish, Reasoning, Refusal, Start, Text, ToolCall
 from gateway.wire.chat.calls import Calls
-from gateway.wire.chat.chunk import Chunk, Delta, Malformed, chunk_of, decode_object, truthy
+from gateway.wire.chat.chunk import Chunk, Delta, Malformed, chunk_of, parse_object, truthy
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.chat.reader import REASONS
 from gateway.wire.unicode import well_formed
@@ -16,7 +16,7 @@ _ERROR_STATUS = range(400, 600)
 def read_answer(body: bytes, status: int) -> list[Event]:
     """A completion as events up to its `End`; anything else is one `Failure` that carries the body or its error."""
     try:
-        value = decode_object(body.removeprefix(_BOM))
+        value = parse_object(body.removeprefix(_BOM))
         error = value.get("error")
         if truthy(error):
             return [failure_of(error, value, status=status)]

@@ -48,7 +48,7 @@ decode_fast: Final = msgspec.json.Decoder(Chunk).decode
 """Refuses what is not as documented, lone surrogates too; does not check the UTF-8 of what it skips."""
 
 
-def decode_object(data: bytes) -> dict[str, Any]:
+def parse_object(data: bytes) -> dict[str, Any]:
     """A JSON object as JavaScript's parser takes it, lone surrogates included; raises `Malformed`."""
     try:
         value = json.loads(data.decode(), parse_constant=_refuse, parse_int=_number)

@@ -19,7 +19,7 @@ from gateway.events import (
     ToolCall,
 )
 from gateway.wire.chat.calls import Calls
-from gateway.wire.chat.chunk import Choice, Chunk, Delta, Malformed, chunk_of, decode_fast, decode_object, truthy
+from gateway.wire.chat.chunk import Choice, Chunk, Delta, Malformed, chunk_of, decode_fast, parse_object, truthy
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.unicode import split_half, well_formed
 
@@ -73,7 +73,7 @@ class ChatReader:
             return [_malformed(frame) if frame.name is None else Opaque(kind="named", source=frame)]
 
     def _carefully(self, frame: Frame, data: bytes) -> list[Event]:
-        value = decode_object(data)
+        value = parse_object(data)
         error = value.get("error")
         if truthy(error):
             return [failure_of(error, value, source=frame)]
