@@ -175,7 +175,10 @@ class Reader(Protocol):
 class UpstreamDialect(Protocol):
     """The upstream half of a wire format."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `Writer`s are chosen by and usage is told by."""
+        ...
 
     def framing(self, *, lenient: bool = False) -> Framing:
         """A fresh cutter; lenient replaces invalid UTF-8 by U+FFFD instead of refusing it."""
@@ -201,11 +204,8 @@ ABORT: Final = None
 class Writer(Protocol):
     """Writes events of one attempt for the client; synchronous, may keep state."""
 
-    end_marker: bytes
-    """What ends a proper stream; empty where the dialect has none."""
-
     def write(self, events: Sequence[Event]) -> bytes:
-        """Many events, one bytes object."""
+        """Many events, one bytes object; a proper end is the last event, `End`."""
         ...
 
     def failure(self, failure: Failure) -> bytes | None:

@@ -1,0 +1,100 @@
+"""Where a model's requests go and what they carry: one place for both lanes."""
+
+import re
+from typing import Final
+
+from gateway import Attempt, ChatRequest, Model, UpstreamUnreachable, __version__
+from gateway.errors import Headers, StaleConnection
+from gateway.protocols import ByteStream, Egress
+from gateway.wire.chat import CHAT
+
+_USER_AGENT: Final = f"litestar-gateway/{__version__}"
+_HTTP_WHITE_SPACE: Final = "\t\n\r "
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+_NOT_FROM_A_MODEL: Final = frozenset(
+    {
+        # the message's own frame, and what ends at the next hop
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        # what opens the doors of cloud metadata services
+        "metadata",
+        "metadata-flavor",
+        "x-google-metadata-request",
+    }
+)
+_NOT_FROM_A_MODEL_PREFIXES: Final = ("proxy-", "x-aws-ec2-metadata-", "x-metadata-")
+
+
+class Destination:
+    """One base URL with one credential, ready to be asked for chat completions."""
+
+    __slots__ = ("_egress", "_headers", "_url")
+
+    def __init__(self, egress: Egress, model: Model) -> None:
+        self._egress = egress
+        # Joined as text, so that a query of the base URL stays where it was written: the original's client did so.
+        self._url = model.base_url.rstrip("/") + "/chat/completions"
+        self._headers = (
+            ("content-type", "application/json"),
+            ("accept", "application/json"),
+            ("user-agent", _USER_AGENT),
+            ("authorization", f"Bearer {model.api_key.reveal()}".strip(_HTTP_WHITE_SPACE)),
+        )
+
+    async def send(self, request: ChatRequest, attempt: Attempt) -> ByteStream:
+        """Send the request and return once the response's head is there, whatever its status but a redirect.
+
+        Raises what `Egress.send` raises; a key or header that no HTTP header can hold is `UpstreamUnreachable`.
+        """
+        model = attempt.model
+        body = await self._egress.send(
+            "POST",
+            self._url,
+            headers=_checked(_merged(self._headers, model)),
+            body=CHAT.write_request(request, model),
+            tenant=model.tenant,
+            timeouts=model.timeouts,
+            fresh=_follows_a_stale_connection(attempt),
+        )
+        attempt.upstream_status = body.status
+        return body
+
+
+def _merged(headers: Headers, model: Model) -> Headers:
+    """The headers with the model's own in their place, minus those a model may not set."""
+    if not model.headers:
+        return headers
+    own = {name.strip().lower(): value for name, value in model.headers.items()}
+    allowed = [
+        (name, value)
+        for name, value in own.items()
+        if name not in _NOT_FROM_A_MODEL and not name.startswith(_NOT_FROM_A_MODEL_PREFIXES)
+    ]
+    replaced = {name for name, _ in allowed}
+    return [*(header for header in headers if header[0] not in replaced), *allowed]
+
+
+def _checked(headers: Headers) -> Headers:
+    for name, value in headers:
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise UpstreamUnreachable("Connection error.")
+    return headers
+
+
+def _follows_a_stale_connection(attempt: Attempt) -> bool:
+    """Whether the attempt before this one died with its pooled connection, so that this one must dial."""
+    before = attempt.exchange.attempts[: attempt.number - 1]
+    return bool(before) and isinstance(before[-1].error, StaleConnection)
