@@ -336,8 +336,11 @@ class Gateway(Protocol):
 class Serving(Protocol):
     """How and where the gateway is served."""
 
-    host: str
-    port: int
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 Lifespan: TypeAlias = AbstractAsyncContextManager[None]
