@@ -100,14 +100,7 @@ class Relay:
         if self.closed:
             return b""
         out = self._flush() if cause is Cause.EOF else b""
-        return out + self._judge(cause)
-
-    def _judge(self, cause: Cause) -> bytes:
-        if self.closed:
-            return b""
-        verdict = self.answer.verdict(cause)
-        out = self.take([verdict])
-        return out + self._writer.end_marker if isinstance(verdict, End) else out
+        return out + self.take([self.answer.verdict(cause)])
 
     def _fail(self, out: bytes, failure: Failure) -> bytes:
         tail = self._writer.failure(failure)
