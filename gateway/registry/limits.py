@@ -4,12 +4,15 @@ The tables take what Chatbot UI's tables take - a base URL there may be any text
 is checked, so that a mistake is told where it was made.
 """
 
+import re
 import uuid
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import ada_url
+import msgspec
 
+from gateway.domain import Prices, Quirks, Timeouts
 from gateway.registry.errors import InvalidValue
 
 LENGTHS: Final[Mapping[str, int]] = {
@@ -20,6 +23,18 @@ LENGTHS: Final[Mapping[str, int]] = {
     "api_key": 1000,
     "provider": 100,
 }
+
+_KINDS: Final[Mapping[str, Any]] = {
+    "parameters": dict[str, Any],
+    "quirks": Quirks,
+    "timeouts": Timeouts,
+    "headers": dict[str, str],
+    "prices": Prices,
+    "capabilities": list[str],
+}
+STRUCTURED: Final = tuple(_KINDS)
+"""The columns that hold JSON."""
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def check_text(field: str, value: str) -> str:
@@ -88,3 +103,24 @@ def api_key(value: str) -> str:
             "The API key contains characters that no HTTP header can hold: check how it was copied."
         ) from error
     return check_text("api_key", value)
+
+
+def structured(field: str, value: Any) -> Any:
+    """`value`, if the gateway can read the column of that name from it."""
+    kind = _KINDS[field]
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidValue(f"The {field} cannot be used: {error}.") from error
+    known: tuple[str, ...] = getattr(kind, "__struct_fields__", ())
+    if known and (unknown := sorted(set(value) - set(known))):
+        raise InvalidValue(f"The {field} have no {unknown[0]!r}: there are {', '.join(known)}.")
+    if field == "headers" and (bad := [name for name, text in value.items() if not _is_header(name, text)]):
+        raise InvalidValue(
+            f"The header {bad[0][:50]!r} cannot be sent: its name or value has characters none may have."
+        )
+    return value
+
+
+def _is_header(name: str, value: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None and not any(character in value for character in "\r\n\0")

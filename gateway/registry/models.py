@@ -14,7 +14,7 @@ from gateway.registry.columns import Ciphertext
 from gateway.registry.database import Database
 from gateway.registry.errors import Conflict, InvalidValue, KeyringError, NotFound
 from gateway.registry.keyring import Keyring
-from gateway.registry.limits import LENGTHS, canonical_uuid, check_text
+from gateway.registry.limits import LENGTHS, STRUCTURED, canonical_uuid, check_text, structured
 from gateway.registry.tables import models
 from gateway.secrets import Secret
 
@@ -138,15 +138,13 @@ def _columns(given: Mapping[str, Any], keyring: Keyring) -> dict[str, Any]:
         values[field] = canonical_uuid(values[field], what=field) if values[field] else None
     if "context_length" in values and not 0 <= values["context_length"] < 2**31:
         raise InvalidValue("The context length is out of range.")
+    for field in set(STRUCTURED) & set(values):
+        values[field] = structured(field, msgspec.to_builtins(values[field]))
     if "api_key" in values:
         key: Secret | None = values["api_key"]
         values["api_key"] = keyring.seal(check_text("api_key", key.reveal())) if key else None
     if "headers" in values:
-        values["headers"] = keyring.seal(json.dumps(dict(values["headers"]))) if values["headers"] else None
-    for field in {"parameters", "quirks", "timeouts", "prices"} & set(values):
-        values[field] = dict(values[field])
-    if "capabilities" in values:
-        values["capabilities"] = sorted(values["capabilities"])
+        values["headers"] = keyring.seal(json.dumps(values["headers"])) if values["headers"] else None
     return values
 
 

@@ -1,0 +1,112 @@
+"""`gateway db`: the schema of the database, and the keys its secrets are sealed with."""
+
+from typing import TYPE_CHECKING, TypeVar
+
+import rich_click as click
+
+from gateway.cli.opened import Failed, running, settings, work
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from gateway.registry import Database
+
+T = TypeVar("T")
+
+
+@click.group(name="db")
+def group() -> None:
+    """Bring the database to a schema, or tell which it has."""
+
+
+@group.command()
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Bring the database to REVISION, by default the one this program needs."""
+    from gateway.registry import migrations
+
+    async def run(engine: "AsyncEngine") -> str | None:
+        migrations.refuse_newer(await migrations.current(engine))
+        await migrations.upgrade(engine, revision)
+        return await migrations.current(engine)
+
+    click.echo(f"The database is at revision {_on_engine(run) or 'none'}.", err=True)
+
+
+@group.command(context_settings={"ignore_unknown_options": True})
+@click.argument("revision", default="-1")
+def downgrade(revision: str) -> None:
+    """Bring the database back to REVISION: `base`, a revision's name, or `-1` for one step. Deletes what it drops."""
+    from gateway.registry import migrations
+
+    async def run(engine: "AsyncEngine") -> str | None:
+        migrations.refuse_newer(await migrations.current(engine))
+        await migrations.downgrade(engine, revision)
+        return await migrations.current(engine)
+
+    click.echo(f"The database is at revision {_on_engine(run) or 'none'}.", err=True)
+
+
+@group.command()
+def current() -> None:
+    """Print the revision the database is at."""
+    from gateway.registry import migrations
+
+    revision = _on_engine(migrations.current)
+    click.echo(revision or "none")
+    if revision != migrations.HEAD:
+        click.echo(f"This program needs {migrations.HEAD}: run `gateway db upgrade`.", err=True)
+
+
+@group.command()
+def check() -> None:
+    """Compare the tables in the database with those of this program; exit code 1 when they differ."""
+    from gateway.registry import migrations
+
+    async def run(engine: "AsyncEngine") -> list[str]:
+        migrations.refuse_newer(await migrations.current(engine))
+        return await migrations.check(engine)
+
+    if differences := _on_engine(run):
+        raise Failed("\n".join((*differences, "Run `gateway db upgrade`.")))
+    click.echo("The tables are what this program needs.", err=True)
+
+
+@group.command()
+@click.option("--new-key", is_flag=True, help="First put a new key into the keyring file of the data directory.")
+def reseal(new_key: bool) -> None:
+    """Seal every stored secret under the newest key; older keys of the keyring may be dropped afterwards."""
+    from gateway.registry import RegistryError
+    from gateway.registry.keyring import FILE, add_key
+    from gateway.registry.rotation import reseal as seal_anew
+
+    given = settings()
+
+    async def run(database: "Database") -> int:
+        if new_key:
+            if given.secret_keys:
+                raise RegistryError("The keys come from the settings: put a new one first in GATEWAY_SECRET_KEYS.")
+            database.keyring = add_key(given.data_dir / FILE)
+        return await seal_anew(database)
+
+    click.echo(f"Sealed {work(run)} values under the newest key.", err=True)
+
+
+def _on_engine(action: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+    """Work on the database as it is, without migrating it first."""
+    from gateway.registry.database import reaching
+    from gateway.registry.engine import create_engine, parse_url
+
+    given = settings()
+
+    async def run() -> T:
+        engine = create_engine(parse_url(given.database_url))
+        try:
+            async with reaching(engine):
+                return await action(engine)
+        finally:
+            await engine.dispose()
+
+    return running(run)

@@ -1,0 +1,102 @@
+"""`gateway keys`: what clients call with."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gateway.cli.opened import work
+from gateway.cli.output import print_json, print_rows
+
+if TYPE_CHECKING:
+    from gateway.registry import Database, StoredKey
+    from gateway.secrets import Secret
+
+
+class Duration(click.ParamType[timedelta]):
+    """A number and a unit: 90s, 15m, 12h, 30d, 2w."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The time span."""
+        match = re.fullmatch(r"([1-9][0-9]{0,6})([smhdw])", value)
+        units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+        span = timedelta(**{units[match[2]]: int(match[1])}) if match else None
+        if span is None or span > timedelta(days=36500):
+            self.fail(f"{value!r} is no duration: write a number and s, m, h, d or w, such as 30d.", param, ctx)
+        return span
+
+
+@click.group(name="keys")
+def group() -> None:
+    """Create, list and revoke virtual keys."""
+
+
+@group.command()
+@click.argument("name")
+@click.option("--owner", metavar="UUID", help="Whose private models the key may use; without it the operator's.")
+@click.option("--scope", "scopes", type=click.Choice(["chat", "admin"]), multiple=True, default=["chat"])
+@click.option("--expires", type=Duration(), help="When the key ends by itself: 90s, 15m, 12h, 30d, 2w from now.")
+@click.option("--json", "as_json", is_flag=True, help="Print the key as JSON, the secret in it.")
+def create(name: str, owner: str | None, scopes: tuple[str, ...], expires: timedelta | None, as_json: bool) -> None:
+    """Create a key called NAME. Its secret is printed this once, alone on standard output."""
+    from gateway.registry import KeyStore
+
+    async def run(database: "Database") -> "tuple[StoredKey, Secret]":
+        until = datetime.now(UTC) + expires if expires else None
+        return await KeyStore(database).create(name, owner=owner, scopes=scopes, expires_at=until)
+
+    key, secret = work(run)
+    if as_json:
+        print_json({"id": key.id, "name": key.name, "secret": secret.reveal(), **_shown(key)})
+        return
+    click.echo(f"Key {key.name} ({key.id}) with scope {', '.join(key.scopes)}. It is shown only now:", err=True)
+    click.echo(secret.reveal())
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List all keys; what is shown of a secret is its beginning."""
+    from gateway.registry import KeyStore
+
+    async def run(database: "Database") -> "list[StoredKey]":
+        return await KeyStore(database).all()
+
+    keys = work(run)
+    if as_json:
+        print_json([_shown(key) for key in keys])
+        return
+    rows = [
+        (key.id, key.name, key.prefix + "...", key.owner, key.scopes, key.state, key.created_at, key.expires_at)
+        for key in keys
+    ]
+    columns = ("ID", "NAME", "KEY", "OWNER", "SCOPES", "STATE", "CREATED", "EXPIRES")
+    print_rows(columns, rows, empty="There are no keys yet: make one with `gateway keys create NAME`.")
+
+
+@group.command()
+@click.argument("key", metavar="ID_OR_NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print the revoked key as JSON.")
+def revoke(key: str, as_json: bool) -> None:
+    """Revoke a key: running servers refuse it within two seconds."""
+    from gateway.registry import KeyStore
+
+    async def run(database: "Database") -> "StoredKey":
+        store = KeyStore(database)
+        return await store.revoke((await store.find(key)).id)
+
+    revoked = work(run)
+    if as_json:
+        print_json(_shown(revoked))
+        return
+    click.echo(f"Key {revoked.name} ({revoked.id}) is revoked.", err=True)
+
+
+def _shown(key: "StoredKey") -> dict[str, Any]:
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins(key)
+    return {**shown, "state": key.state}

@@ -1,0 +1,198 @@
+"""`gateway models`: the models clients may ask for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gateway.cli.api_key import api_key_options
+from gateway.cli.opened import Failed, Wrong, work
+from gateway.cli.output import print_fields, print_json, print_rows
+
+if TYPE_CHECKING:
+    from gateway.registry import Database, StoredModel
+
+
+@click.group(name="models")
+def group() -> None:
+    """Add, list, change and remove models."""
+
+
+def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print the model as JSON."),
+        api_key_options,
+        click.option(
+            "--set",
+            "columns",
+            metavar="FIELD=JSON",
+            multiple=True,
+            help="Set parameters, quirks, timeouts, headers, prices or capabilities; FIELD=@FILE reads a file.",
+        ),
+        click.option("--context-length", type=click.IntRange(1, 2**31 - 1), help="[default: 4096]"),
+        click.option("--description"),
+        click.option("--sharing", type=click.Choice(["private", "public"]), help="[default: private]"),
+        click.option("--owner", metavar="UUID", help="Whose model it is; without one it is the operator's."),
+        click.option("--provider", help="The provider that speaks the upstream's dialect.  [default: openai]"),
+    ):
+        command = option(command)
+    return command
+
+
+@group.command()
+@click.argument("name")
+@click.option("--base-url", required=True, metavar="URL", help="What /chat/completions is appended to.")
+@click.option("--model-id", required=True, help="The model's name at the upstream.")
+@click.option("--id", "model_uuid", metavar="UUID", help="The id; without it a random one.")
+@_common_options
+def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **options: Any) -> None:
+    """Add a model called NAME; its id is printed alone on standard output."""
+    from gateway.registry import ModelStore, NewModel, limits
+
+    async def run(database: "Database") -> "tuple[StoredModel, bool]":
+        new = NewModel(
+            name=limits.required("name", name),
+            base_url=limits.base_url(base_url),
+            id=limits.canonical_uuid(model_uuid) if model_uuid is not None else None,
+            **_changes(options),
+        )
+        store = ModelStore(database)
+        added = await store.add(new)
+        twins = [model for model in await store.all() if (model.name, model.owner) == (added.name, added.owner)]
+        return added, len(twins) > 1
+
+    model, ambiguous = work(run)
+    if ambiguous:
+        click.echo(f"Warning: this owner has another model called {model.name}: ask for both by id.", err=True)
+    _print_changed(model, "Added", as_json=as_json)
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List all models."""
+    from gateway.registry import ModelStore
+
+    async def run(database: "Database") -> "list[StoredModel]":
+        return await ModelStore(database).all()
+
+    models = work(run)
+    if as_json:
+        print_json(models)
+        return
+    rows = [
+        (
+            model.id,
+            model.name,
+            model.provider,
+            model.model_id,
+            model.base_url,
+            model.owner,
+            model.sharing,
+            model.enabled,
+        )
+        for model in models
+    ]
+    columns = ("ID", "NAME", "PROVIDER", "MODEL ID", "BASE URL", "OWNER", "SHARING", "ENABLED")
+    print_rows(columns, rows, empty="There are no models yet: add one with `gateway models add`.")
+
+
+@group.command()
+@click.argument("model", metavar="ID_OR_NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(model: str, as_json: bool) -> None:
+    """Show one model: everything but its API key and the values of its headers."""
+    import msgspec
+
+    found = work(lambda database: _find(database, model))
+    if as_json:
+        print_json(found)
+        return
+    print_fields(msgspec.structs.asdict(found))
+
+
+@group.command()
+@click.argument("model", metavar="ID_OR_NAME")
+@click.option("--name", help="A new name.")
+@click.option("--base-url", metavar="URL")
+@click.option("--model-id")
+@click.option("--enable/--disable", "enabled", default=None, help="Whether it may be used.")
+@_common_options
+def update(model: str, name: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
+    """Change one model; only what is given changes. An empty --owner makes it the operator's."""
+    from gateway.registry import ModelStore, limits
+
+    async def run(database: "Database") -> "StoredModel":
+        changes = _changes(options)
+        if name is not None:
+            changes["name"] = limits.required("name", name)
+        if base_url is not None:
+            changes["base_url"] = limits.base_url(base_url)
+        if not changes:
+            raise Wrong("Nothing to change was given: see `gateway models update --help`.")
+        return await ModelStore(database).update((await _find(database, model)).id, changes)
+
+    _print_changed(work(run), "Updated", as_json=as_json)
+
+
+@group.command()
+@click.argument("model", metavar="ID_OR_NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print the removed model as JSON.")
+def remove(model: str, as_json: bool) -> None:
+    """Remove one model."""
+    from gateway.registry import ModelStore
+
+    async def run(database: "Database") -> "StoredModel":
+        found = await _find(database, model)
+        await ModelStore(database).remove(found.id)
+        return found
+
+    _print_changed(work(run), "Removed", as_json=as_json)
+
+
+async def _find(database: "Database", id_or_name: str) -> "StoredModel":
+    from gateway.registry import ModelStore
+
+    return await ModelStore(database).find(id_or_name)
+
+
+def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    """The columns that were given, checked as people's input is."""
+    from gateway.registry import limits
+
+    columns = options.pop("columns")
+    changes = {field: value for field, value in options.items() if value is not None}
+    for field in {"model_id", "provider"} & set(changes):
+        changes[field] = limits.required(field, changes[field])
+    if "owner" in changes:
+        owner = changes.pop("owner")
+        changes["user_id"] = limits.canonical_uuid(owner, what="owner") if owner else None
+    return {**changes, **dict(map(_column, columns))}
+
+
+def _column(given: str) -> tuple[str, Any]:
+    """One `--set FIELD=JSON`."""
+    import msgspec
+
+    from gateway.registry.limits import STRUCTURED
+
+    field, separator, text = given.partition("=")
+    if not separator or field not in STRUCTURED:
+        raise Wrong(f"--set takes FIELD=JSON with one of {', '.join(STRUCTURED)} as FIELD.")
+    try:
+        if text.startswith("@"):
+            with open(text[1:], "rb") as file:
+                return field, msgspec.json.decode(file.read())
+        return field, msgspec.json.decode(text)
+    except OSError as error:
+        raise Failed(f"The file {text[1:]} cannot be read: {error.strerror}.") from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Wrong(f"What --set {field} was given is not JSON: {error}.") from error
+
+
+def _print_changed(model: "StoredModel", done: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(model)
+        return
+    click.echo(f"{done} the model {model.name}.", err=True)
+    click.echo(model.id)
