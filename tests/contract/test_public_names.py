@@ -1,0 +1,84 @@
+"""What others may rely on: the public names, and that they cost no heavy import."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import gateway
+
+PUBLIC = [
+    "API_VERSION",
+    "Attempt",
+    "Authenticator",
+    "ByteUpstream",
+    "ChatRequest",
+    "ClientDialect",
+    "Credentials",
+    "ErrorMapper",
+    "EventUpstream",
+    "Exchange",
+    "Gateway",
+    "GatewayError",
+    "InvalidRequest",
+    "LookupFailed",
+    "Model",
+    "ModelLookup",
+    "ModelNotFound",
+    "Outcome",
+    "Prices",
+    "Principal",
+    "Provider",
+    "ProviderClient",
+    "Quirks",
+    "Route",
+    "Secret",
+    "Timeouts",
+    "Unauthenticated",
+    "Upstream",
+    "UpstreamDialect",
+    "UpstreamError",
+    "UpstreamFault",
+    "UpstreamTimeout",
+    "UpstreamUnreachable",
+    "UsageRecord",
+    "UsageSink",
+    "__version__",
+    "hookimpl",
+]
+HEAVY = ("litestar", "sqlalchemy", "openai", "pydantic", "httpx2", "click", "alembic", "cryptography", "uvicorn")
+
+
+def test_the_public_names_are_frozen() -> None:
+    """A name that goes breaks plugins; a new one is added here on purpose."""
+    assert list(gateway.__all__) == PUBLIC
+
+
+def test_the_public_names_are_sorted_and_exist() -> None:
+    assert isinstance(gateway.__all__, tuple)
+    assert list(gateway.__all__) == sorted(gateway.__all__)
+    assert [name for name in gateway.__all__ if not hasattr(gateway, name)] == []
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The top-level modules a fresh interpreter has imported after running that."""
+    code = "import sys, json, atexit; atexit.register(lambda: print(json.dumps(list(sys.modules)), file=sys.stderr))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + arguments[0], *arguments[1:]], capture_output=True, text=True, timeout=60
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+
+
+def test_importing_the_public_door_imports_nothing_heavy() -> None:
+    modules = imported_by("import gateway")
+    assert "gateway" in modules
+    assert modules.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
+def test_help_imports_neither_the_server_nor_the_database_nor_a_provider(arguments: tuple[str, ...]) -> None:
+    modules = imported_by("import sys; from gateway.cli import main; main(sys.argv[1:])", *arguments)
+    assert "rich_click" in modules
+    assert modules.isdisjoint({"litestar", "sqlalchemy", "openai", "pydantic", "httpx2", "uvicorn", "alembic"})
+    assert not any(name.startswith("gateway_") for name in modules)
