@@ -1,15 +1,17 @@
 """Where a command takes an upstream's key from: never from its arguments, which other users can see."""
 
 import os
+import sys
 from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rich_click as click
-from click import get_binary_stream
 
 from gateway.cli.opened import Failed, Wrong
+
+_LIMIT: Final = 65536
 
 
 def api_key_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,7 +28,7 @@ def api_key_options(command: Callable[..., Any]) -> Callable[..., Any]:
         elif api_key_file is not None:
             options["api_key"] = _secret(_read(api_key_file))
         elif api_key_stdin:
-            options["api_key"] = _secret(get_binary_stream("stdin").read(65536))
+            options["api_key"] = _secret(sys.stdin.buffer.read(_LIMIT))
         return command(*args, **options)
 
     decorated: Callable[..., Any] = update_wrapper(with_api_key, command)
@@ -49,7 +51,7 @@ def _from_environment(name: str) -> Any:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(65536)
+            return file.read(_LIMIT)
     except OSError as error:
         raise Failed(f"The file {path} cannot be read: {error.strerror}.") from error
 

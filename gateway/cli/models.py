@@ -8,6 +8,7 @@ import rich_click as click
 from gateway.cli.api_key import api_key_options
 from gateway.cli.opened import Failed, Wrong, work
 from gateway.cli.output import print_fields, print_json, print_rows
+from gateway.cli.reach import warn_if_denied
 
 if TYPE_CHECKING:
     from gateway.registry import Database, StoredModel
@@ -62,6 +63,7 @@ def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **optio
         return added, len(twins) > 1
 
     model, ambiguous = work(run)
+    warn_if_denied(model.base_url)
     if ambiguous:
         click.echo(f"Warning: this owner has another model called {model.name}: ask for both by id.", err=True)
     _print_changed(model, "Added", as_json=as_json)
@@ -132,7 +134,10 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
             raise Wrong("Nothing to change was given: see `gateway models update --help`.")
         return await ModelStore(database).update((await _find(database, model)).id, changes)
 
-    _print_changed(work(run), "Updated", as_json=as_json)
+    updated = work(run)
+    if base_url is not None:
+        warn_if_denied(updated.base_url)
+    _print_changed(updated, "Updated", as_json=as_json)
 
 
 @group.command()
