@@ -41,6 +41,12 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     yield from _database(postgres_server)
 
 
+@pytest.fixture(scope="module")
+def module_postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database for one module."""
+    yield from _database(postgres_server)
+
+
 @pytest.fixture
 def fresh_postgres_url(postgres_server: str) -> Iterator[str]:
     """An empty PostgreSQL database for one test."""
