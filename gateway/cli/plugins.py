@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from gateway.cli.listing import show_list
+from gateway.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
     from gateway.cli.context import Context
@@ -33,7 +33,11 @@ def list_plugins(context: "Context", as_json: bool) -> None:
         click.echo(f"Problem: {problem}", err=True)
     for warning in plugins.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    show_list([_row(entry) for entry in plugins.entries], _COLUMNS, as_json=as_json)
+    rows = [_row(entry) for entry in plugins.entries]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(_COLUMNS, [[row[name] or None for name in _COLUMNS] for row in rows], empty="There are no plugins.")
 
 
 def _row(entry: "PluginEntry") -> dict[str, Any]:
@@ -44,6 +48,6 @@ def _row(entry: "PluginEntry") -> dict[str, Any]:
         "module": entry.origin,
         "api": entry.api,
         "state": entry.state.value,
-        "hooks": list(entry.hooks),
+        "hooks": entry.hooks,
         "reason": entry.reason,
     }

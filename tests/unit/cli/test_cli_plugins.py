@@ -48,6 +48,6 @@ def test_the_command_line_starts_though_a_plugin_cannot_be_loaded(folder: Path) 
 
 def test_a_pipe_gets_one_line_for_each_plugin(folder: Path) -> None:
     lines = run().stdout.splitlines()
-    assert lines[0].split("\t") == ["name", "version", "origin", "api", "state", "hooks", "reason"]
-    assert [line.split("\t")[0] for line in lines[1:]][-2:] == ["fine", "broken"]
+    assert lines[0].split() == ["name", "version", "origin", "api", "state", "hooks", "reason"]
+    assert [line.split()[0] for line in lines[1:]][-2:] == ["fine", "broken"]
     assert len(lines) == 8
