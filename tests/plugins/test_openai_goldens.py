@@ -61,11 +61,7 @@ async def test_first_try_is_the_originals(case: str, lane: Lane, egress: EgressC
         assert (real.method, real.target, real.json()) == (original["method"], original["url"], original["body"])
         for name in ("accept", "authorization", "content-type"):
             assert real.header(name) == original["headers"][name]
-    judge(
-        outcome,
-        script[0] if recorded else None,
-        json.loads(transcript["response"]["body"] or "null") if not recorded else {},
-    )
+    judge(outcome, script[0] if recorded else None, transcript["response"]["body"])
 
 
 async def first_try(provider: OpenAIProvider, target: Any, body: Any) -> bytes | GatewayError:
@@ -84,10 +80,10 @@ async def first_try(provider: OpenAIProvider, target: Any, body: Any) -> bytes |
         await client.aclose()
 
 
-def judge(outcome: bytes | GatewayError, played: Behaviour | None, response: Any) -> None:
+def judge(outcome: bytes | GatewayError, played: Behaviour | None, said: str) -> None:
     """Whether the outcome is what the upstream played, or why it was never asked."""
     if played is None:
-        kind = InvalidUpstreamUrl if response["message"] == "Invalid URL" else UpstreamUnreachable
+        kind = InvalidUpstreamUrl if "Invalid URL" in said else UpstreamUnreachable
         assert type(outcome) is kind
     elif played.status is None or 300 <= played.status < 400:
         assert isinstance(outcome, UpstreamUnreachable)
