@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 _CACHED_SECONDS = 1.0
 
 
-class Readiness:
+class _Readiness:
     """Answers whether the gateway should get traffic; asks at most once a second, however often it is asked."""
 
     def __init__(self, check: Callable[[], Awaitable[bool]]) -> None:
@@ -28,6 +28,7 @@ class Readiness:
 
 def health_handlers(ready: Callable[[], Awaitable[bool]], draining: Callable[[], bool]) -> list[HTTPRouteHandler]:
     """The two health routes; a draining gateway is not ready from that moment on."""
+    is_ready = _Readiness(ready)
 
     @get("/health/live", opt={"public": True}, media_type="text/plain")
     async def live() -> str:
@@ -37,7 +38,7 @@ def health_handlers(ready: Callable[[], Awaitable[bool]], draining: Callable[[],
     async def readiness() -> Response[str]:
         if draining():
             return Response("draining", status_code=503)
-        if await ready():
+        if await is_ready():
             return Response("ready")
         return Response("not ready", status_code=503)
 

@@ -48,7 +48,8 @@ def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
 
 def _respond(path: str, status: int, message: str, headers: Mapping[str, str]) -> Response[bytes]:
     answer = refusal(path, status, message)
-    return Response(answer.body, status_code=status, media_type=answer.media_type, headers=dict(headers))
+    # As a header: Litestar would add a second charset to a media type that is text.
+    return Response(answer.body, status_code=status, headers={**headers, "content-type": answer.media_type})
 
 
 def allowed_methods(app: Litestar, scope: Scope) -> tuple[str, ...]:

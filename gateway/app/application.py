@@ -10,7 +10,6 @@ from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 
 from gateway.api import exception_handlers, health_handlers
-from gateway.api.health import Readiness
 from gateway.app.door import Listening, PluginDoor
 from gateway.app.log import FieldLogger, configure
 from gateway.app.routes import check_routes
@@ -152,9 +151,8 @@ class _Hooks(InitPlugin):
 
 
 def _litestar(application: Application, generation: Generation) -> Litestar:
-    ready = Readiness(application.ready)
     litestar = Litestar(
-        route_handlers=health_handlers(ready, lambda: application.pipeline.draining),
+        route_handlers=health_handlers(application.ready, lambda: application.pipeline.draining),
         exception_handlers=exception_handlers(),
         plugins=[_Hooks(generation)],
         openapi_config=None,

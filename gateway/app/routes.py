@@ -5,11 +5,13 @@ from typing import Any
 
 from litestar.routes import ASGIRoute, BaseRoute, HTTPRoute
 
+from gateway.runtime import PluginLoadError
+
 EXCHANGE_SCOPE = "chat"
 """The scope that `gateway.serve` demands of the caller; a route that names it must hand its requests there."""
 
 
-class UnguardedRoute(Exception):
+class UnguardedRoute(PluginLoadError):
     """A route neither is public nor names the scope its callers need."""
 
 

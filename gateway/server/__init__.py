@@ -3,6 +3,6 @@
 from gateway.server.listening import AddressInUse, bind
 from gateway.server.protocol import HttpProtocol
 from gateway.server.running import Drainable, run
-from gateway.server.supervisor import Supervisor
+from gateway.server.supervisor import STARTUP_FAILURE, Supervisor
 
-__all__ = ("AddressInUse", "Drainable", "HttpProtocol", "Supervisor", "bind", "run")
+__all__ = ("STARTUP_FAILURE", "AddressInUse", "Drainable", "HttpProtocol", "Supervisor", "bind", "run")

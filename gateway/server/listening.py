@@ -3,13 +3,15 @@
 import errno
 import socket
 
+BACKLOG = 2048
+
 
 class AddressInUse(Exception):
     """Somebody listens there already, or the address is not ours; the message is for the user."""
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound socket on that address, shared by all workers; port 0 takes a free one."""
+    """A listening socket on that address, shared by all workers; port 0 takes a free one."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -20,6 +22,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(BACKLOG)  # who connects while the gateway starts waits instead of being refused
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

@@ -1,0 +1,48 @@
+"""A serving process of `gateway serve`: this one, or one of several that it started."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.app import create
+from gateway.runtime import PluginLoadError
+from gateway.server import STARTUP_FAILURE, run
+from gateway.settings import Settings, SettingsError
+
+
+def serve_here(settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process until a signal ends it."""
+    run(create(settings), listener)
+
+
+def serve_worker(listener: socket.socket) -> None:
+    """Serve in a process started for it; the settings are in the environment (see `environment`)."""
+    try:
+        application = create()
+    except (PluginLoadError, SettingsError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(STARTUP_FAILURE)
+    run(application, listener)
+
+
+def reloaded(sockets: list[socket.socket] | None) -> None:
+    """`serve_worker` as uvicorn's reloader calls it: always with the one socket."""
+    for listener in sockets or ():
+        serve_worker(listener)
+
+
+def environment(settings: Settings, config: Path | None) -> dict[str, str]:
+    """The variables by which a started process gets the settings that options of the command line changed."""
+    values: dict[str, Any] = {
+        "GATEWAY_HOST": settings.host,
+        "GATEWAY_PORT": settings.port,
+        "GATEWAY_DATA_DIR": settings.data_dir,
+        "GATEWAY_SAFE_MODE": str(settings.safe_mode).lower(),
+        "GATEWAY_PLUGIN_FILES": json.dumps([str(file) for file in settings.plugin_files]),
+        "GATEWAY_EGRESS__ALLOW": json.dumps(list(settings.egress.allow)),
+    }
+    if config is not None:
+        values["GATEWAY_CONFIG"] = config.absolute()
+    return {name: str(value) for name, value in values.items()}
