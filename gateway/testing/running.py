@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+import re
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Self
 
 from gateway.testing.client import RawClient
 
+_LISTENING = re.compile(r"^Listening on: +http://.*:([0-9]+)$", re.MULTILINE)
 _START_LIMIT = 60.0
 _STOP_LIMIT = 30.0
 
@@ -82,9 +83,8 @@ class RunningGateway:
 
     async def __aenter__(self) -> Self:
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        self.port = _free_port(self.host)
-        serve = ("serve", "--host", self.host, "--port", str(self.port), *self._arguments)
-        with self._log_path.open("ab") as log:
+        serve = ("serve", "--host", self.host, "--port", "0", *self._arguments)
+        with self._log_path.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "gateway", *serve),
                 env=self._environ,
@@ -112,22 +112,14 @@ class RunningGateway:
     async def _ready(self) -> None:
         assert self._process is not None
         while self._process.returncode is None:
-            try:
-                response = await self.client.request("GET", "/health/ready")
-            except ConnectionError:
-                response = None
-            if response is not None and response.status == 200:
-                return
-            await asyncio.sleep(0.05)
+            told = _LISTENING.search(self.log)
+            if told is not None:
+                self.port = int(told[1])
+                if (await self.client.request("GET", "/health/ready")).status == 200:
+                    return
+            await asyncio.sleep(0.02)
         raise GatewayFailed(f"gateway serve: exit code {self._process.returncode}\n{self.log}")
 
 
 def _clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
