@@ -13,7 +13,7 @@ from gateway.egress.addresses import Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _NAME: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
-_HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+_HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]?#@\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +111,6 @@ def _name_or_address(host: str, entry: str) -> Network | str:
             raise ValueError(f"egress.allow: {entry!r} is an unusual spelling of {name}; write that")
         return ip_network(name)
     name = name.removesuffix(".")
-    if parts["pathname"] != "/" or parts["username"] or parts["password"] or not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         raise ValueError(f"egress.allow: {entry!r} is not a host name")
     return str(name)
