@@ -1,0 +1,48 @@
+# Everything from nothing but Python 3.11+, pip and make. Packages are locked by hash; nothing is installed outside .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help serve test check lock real-server clean
+
+help:
+	@echo "make serve        run the gateway with a demo model; prints a request to try"
+	@echo "make test         run the tests; what needs more than Python is skipped and says what it needs"
+	@echo "make check        style, types, imports"
+	@echo "make lock         write requirements.lock anew (needs uv)"
+	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
+	@echo "make clean        remove what these made"
+
+serve: .venv/installed
+	@exec $(BIN)/gateway serve --demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest -q
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \
+		--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+real-server: .venv-real/bin/transformers
+
+clean:
+	rm -rf .venv .venv-real build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-real/bin/transformers:
+	$(PYTHON) -m venv .venv-real
+	.venv-real/bin/python -m pip --disable-pip-version-check install --quiet torch==2.13.0
+	.venv-real/bin/python -m pip --disable-pip-version-check install --quiet "transformers[serving]"
