@@ -115,10 +115,16 @@ class RunningGateway:
             told = _LISTENING.search(self.log)
             if told is not None:
                 self.port = int(told[1])
-                if (await self.client.request("GET", "/health/ready")).status == 200:
+                if await self._answers():
                     return
             await asyncio.sleep(0.02)
         raise GatewayFailed(f"gateway serve: exit code {self._process.returncode}\n{self.log}")
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self.client.request("GET", "/health/ready")).status == 200
+        except ConnectionError:
+            return False  # bound, and not yet listening
 
 
 def _clean_environ() -> dict[str, str]:
