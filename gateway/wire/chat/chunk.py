@@ -64,16 +64,19 @@ def truthy(value: Any) -> bool:
     return value is not None and value is not False and value != 0 and value != ""
 
 
-def chunk_of(value: Mapping[str, Any], *, first_only: bool = False) -> Chunk:
-    """The chunk an object stands for, ignoring fields of an unknown shape; raises `Malformed` where that would lie."""
+def chunk_of(value: Mapping[str, Any], *, lenient: bool = False) -> Chunk:
+    """The chunk an object stands for, ignoring fields of an unknown shape; raises `Malformed` where that would lie.
+
+    `lenient` takes only the first element of `choices`, and a content that is a list of parts for malformed.
+    """
     choices = value.get("choices")
     if isinstance(choices, str) and choices:
         raise Malformed("choices is a string")
     elements = choices if isinstance(choices, list) else []
-    if first_only:
+    if lenient:
         elements = elements[:1]
     return Chunk(
-        choices=[_choice(c) for c in elements if truthy(c) and not isinstance(c, list)],
+        choices=[_choice(c, lenient) for c in elements if truthy(c) and not isinstance(c, list)],
         usage=value.get("usage"),
         error=value.get("error"),
         id=_text(value.get("id")),
@@ -82,11 +85,11 @@ def chunk_of(value: Mapping[str, Any], *, first_only: bool = False) -> Chunk:
     )
 
 
-def _choice(value: Any) -> Choice:
+def _choice(value: Any, lenient: bool) -> Choice:
     if not isinstance(value, dict):
         raise Malformed("a choice is no object")
     return Choice(
-        delta=_delta(value["delta"]) if "delta" in value else UNSET,
+        delta=_delta(value["delta"], lenient) if "delta" in value else UNSET,
         text=_text(value.get("text")),
         finish_reason=_text(value.get("finish_reason")),
         index=_int(value.get("index")) or 0,
@@ -94,12 +97,12 @@ def _choice(value: Any) -> Choice:
     )
 
 
-def _delta(value: Any) -> Delta | None:
+def _delta(value: Any, lenient: bool) -> Delta | None:
     if value is None:
         return None
     if not isinstance(value, dict):
         return Delta()
-    content, thinking = _parts(value.get("content"))
+    content, thinking = _parts(value.get("content"), lists=not lenient)
     return Delta(
         content=content,
         reasoning_content=_text(value.get("reasoning_content")) or thinking,
@@ -110,11 +113,11 @@ def _delta(value: Any) -> Delta | None:
     )
 
 
-def _parts(content: Any) -> tuple[str | None, str | None]:
+def _parts(content: Any, *, lists: bool = True) -> tuple[str | None, str | None]:
     """Text and thinking of a content; some upstreams send a list of parts."""
     if isinstance(content, str) or not truthy(content):
         return _text(content), None
-    if not isinstance(content, list):
+    if not lists or not isinstance(content, list):
         raise Malformed("content is no text")
     parts = [p for p in content if isinstance(p, dict)]
     thinking = [t for p in parts if p.get("type") == "thinking" and isinstance(t := p.get("thinking"), list)]

@@ -77,7 +77,7 @@ class ChatReader:
         error = value.get("error")
         if truthy(error):
             return [failure_of(error, value, source=frame)]
-        return self._events(frame, chunk_of(value, first_only=self._lenient), lone_halves=True)
+        return self._events(frame, chunk_of(value, lenient=self._lenient), lone_halves=True)
 
     def _events(self, frame: Frame, chunk: Chunk, *, lone_halves: bool = False) -> list[Event]:
         if frame.name is not None:
