@@ -1,0 +1,82 @@
+"""Addresses of databases: what is understood, and what is said of the others."""
+
+import pytest
+
+from gateway.registry import Database, DatabaseUnavailable
+from gateway.registry.engine import create_engine, parse_url
+from gateway.registry.postgres import connect_options
+from gateway.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("sqlite:////data/g.db", "sqlite+aiosqlite"),
+        ("postgres://u@h/d", "postgresql+asyncpg"),
+        ("postgresql://u@h/d", "postgresql+asyncpg"),
+        ("postgresql+asyncpg://u@h/d", "postgresql+asyncpg"),
+    ],
+)
+def test_the_async_driver_is_filled_in(given: str, driver: str) -> None:
+    assert parse_url(given).drivername == driver
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "cannot be parsed"),
+        ("mysql://u:secret@h/d", "'mysql' is not supported"),
+        ("postgresql+psycopg://u@h/d", "is not supported"),
+        ("sqlite://", "needs a SQLite file"),
+        ("sqlite:///:memory:", "needs a SQLite file"),
+    ],
+)
+def test_other_addresses_are_refused_in_words(given: str, said: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match=said) as refused:
+        parse_url(given)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@h:6543/d", "postgresql://u@h/d?pgbouncer=true"])
+def test_behind_a_pooler_no_statement_is_prepared_for_later(url: str) -> None:
+    options = connect_options(parse_url(url))
+    assert (options["statement_cache_size"], options["prepared_statement_cache_size"]) == (0, 0)
+    assert options["prepared_statement_name_func"]() != options["prepared_statement_name_func"]()
+
+
+def test_libpq_parameters_are_translated() -> None:
+    options = connect_options(parse_url("postgresql://u@h/d?sslmode=require&application_name=a&channel_binding=prefer"))
+    assert options["ssl"] == "require"
+    assert options["server_settings"] == {"application_name": "a"}
+    assert "statement_cache_size" not in options
+
+
+def test_an_unknown_parameter_is_named() -> None:
+    with pytest.raises(DatabaseUnavailable, match="'sslmod' is not supported"):
+        create_engine(parse_url("postgresql://u@h/d?sslmod=require"))
+
+
+async def test_a_postgres_that_is_away_is_one_sentence_without_the_password(sqlite_settings: Settings) -> None:
+    away = sqlite_settings.model_copy(
+        update={"database_url": "postgresql+asyncpg://user:canary-password@127.0.0.1:1/gateway"}
+    )
+    with pytest.raises(DatabaseUnavailable, match="cannot be reached") as refused:
+        await Database.open(away)
+    assert "canary" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+async def test_a_file_that_is_no_database_is_one_sentence(sqlite_settings: Settings) -> None:
+    sqlite_settings.data_dir.mkdir()
+    (sqlite_settings.data_dir / "gateway.db").write_text("no database " * 1000)
+    with pytest.raises(DatabaseUnavailable, match="file is not a database") as refused:
+        await Database.open(sqlite_settings)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.postgres
+async def test_the_registry_works_as_behind_a_pooler(fresh_postgres_url: str, sqlite_settings: Settings) -> None:
+    url = fresh_postgres_url + "&pgbouncer=true"
+    database = await Database.open(sqlite_settings.model_copy(update={"database_url": url}))
+    await database.ping()
+    await database.aclose()

@@ -1,0 +1,141 @@
+"""The snapshot follows every change, of this process and of others, and outlives the database's absence."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from gateway.registry import Database, DatabaseUnavailable, KeyStore, ModelStore, NewModel, Registry
+from gateway.registry.registry import POLL_SECONDS
+from gateway.settings import Settings
+
+MODEL = NewModel(name="m", model_id="m", base_url="https://a.example")
+FOLLOW = """
+import asyncio, sys
+from gateway.registry import Registry
+from gateway.settings import Settings
+
+async def main():
+    registry = await Registry.open(Settings.model_validate_json(sys.argv[1]))
+    print("open", flush=True)
+    while not registry.snapshot.models_named("m"):
+        await asyncio.sleep(0.01)
+    print("seen", flush=True)
+    while registry.snapshot.models_named("m"):
+        await asyncio.sleep(0.01)
+    print("gone", flush=True)
+    await registry.aclose()
+
+asyncio.run(main())
+"""
+
+
+async def test_another_process_sees_what_this_one_changes(settings: Settings, database: Database) -> None:
+    given = settings.model_dump_json(include={"data_dir", "database_url"})
+    process = subprocess.Popen([sys.executable, "-c", FOLLOW, given], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = process.stdout
+    try:
+        assert await asyncio.to_thread(lines.readline) == "open\n"
+        added = await ModelStore(database).add(MODEL)
+        assert await asyncio.to_thread(lines.readline) == "seen\n"
+        await ModelStore(database).remove(added.id)
+        assert await asyncio.to_thread(lines.readline) == "gone\n"
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_poll_leaves_half_of_the_stated_bound_for_the_load() -> None:
+    assert POLL_SECONDS <= 1.0
+
+
+async def test_a_change_by_raw_sql_is_seen_too(registry: Registry, database: Database, eventually) -> None:
+    added = await ModelStore(database).add(MODEL)
+    await eventually(lambda: registry.snapshot.model(added.id))
+    before = registry.snapshot.generation
+    async with database.change() as connection:
+        table = "models" if database.engine.dialect.name == "sqlite" else "gateway.models"
+        await connection.execute(sa.text(f"UPDATE {table} SET enabled = false"))
+    await eventually(lambda: registry.snapshot.model(added.id) is None)
+    assert registry.snapshot.generation > before
+
+
+async def test_a_rolled_back_change_leaves_generation_and_snapshot(registry: Registry, database: Database) -> None:
+    before = registry.snapshot
+    with pytest.raises(RuntimeError):
+        async with database.change() as connection:
+            await connection.execute(sa.text("DELETE FROM keys" if _sqlite(database) else "DELETE FROM gateway.keys"))
+            raise RuntimeError
+    await registry.refresh()
+    assert registry.snapshot.generation == before.generation
+
+
+async def test_unchanged_rows_keep_their_models(registry: Registry, database: Database) -> None:
+    first = await ModelStore(database).add(MODEL)
+    await registry.refresh()
+    model = registry.snapshot.model(first.id)
+    await ModelStore(database).add(MODEL)
+    await registry.refresh()
+    assert registry.snapshot.model(first.id) is model
+
+
+async def test_a_snapshot_in_use_does_not_change(registry: Registry, database: Database) -> None:
+    added = await ModelStore(database).add(MODEL)
+    await registry.refresh()
+    pinned = registry.snapshot
+    await ModelStore(database).remove(added.id)
+    await registry.refresh()
+    assert pinned.model(added.id) is not None
+    assert registry.snapshot.model(added.id) is None
+
+
+async def test_revocation_is_followed(registry: Registry, database: Database, eventually) -> None:
+    key, token = await KeyStore(database).create("k")
+    await eventually(lambda: registry.snapshot.principal(token.reveal()))
+    await KeyStore(database).revoke(key.id)
+    await eventually(lambda: registry.snapshot.principal(token.reveal()) is None)
+
+
+@pytest.mark.postgres
+async def test_a_lost_postgres_is_served_from_memory_said_once_and_found_again(
+    fresh_postgres_url: str,
+    sqlite_settings: Settings,
+    eventually: Callable[..., asyncio.Future[None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "gateway.registry")
+    registry = await Registry.open(sqlite_settings.model_copy(update={"database_url": fresh_postgres_url}))
+    store = ModelStore(registry.database)
+    first = await store.add(MODEL)
+    await eventually(lambda: registry.snapshot.model(first.id))
+
+    socket = fresh_postgres_url.partition("host=")[2]
+    name = fresh_postgres_url.partition("@/")[2].partition("?")[0]
+    admin = await asyncpg.connect(user="postgres", database="postgres", host=socket)
+    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await eventually(lambda: "served from memory" in caplog.text)
+    with pytest.raises(DatabaseUnavailable):
+        await registry.ping()
+    await asyncio.sleep(2 * POLL_SECONDS)
+    assert registry.snapshot.model(first.id) is not None
+    assert registry.snapshot_age() > POLL_SECONDS
+    assert caplog.text.count("served from memory") == 1
+
+    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await admin.close()
+    await eventually(lambda: "is back" in caplog.text)
+    second = await store.add(MODEL)
+    await eventually(lambda: registry.snapshot.model(second.id))
+    await registry.ping()
+    await registry.aclose()
+
+
+def _sqlite(database: Database) -> bool:
+    return database.engine.dialect.name == "sqlite"

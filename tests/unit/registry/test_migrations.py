@@ -1,0 +1,112 @@
+"""The schema: up, down, up again, compared, locked, and refused where it is newer."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.registry import Database, SchemaMismatch, migrations
+from gateway.registry.engine import create_engine, parse_url
+from gateway.settings import Settings
+
+OPEN = """
+import asyncio, json, sys
+from gateway.registry import Database
+from gateway.settings import Settings
+
+async def main():
+    await (await Database.open(Settings(**json.loads(sys.argv[1])))).aclose()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    made = create_engine(parse_url(settings.database_url))
+    yield made
+    await made.dispose()
+
+
+async def test_upgrade_downgrade_and_upgrade_again_leave_nothing_to_migrate(engine: AsyncEngine) -> None:
+    assert await migrations.current(engine) is None
+    await migrations.upgrade(engine)
+    assert await migrations.check(engine) == []
+    await migrations.downgrade(engine, "base")
+    assert await migrations.current(engine) is None
+    await migrations.upgrade(engine)
+    assert await migrations.current(engine) == migrations.HEAD
+    assert await migrations.check(engine) == []
+
+
+async def test_a_changed_table_is_reported(engine: AsyncEngine) -> None:
+    await migrations.upgrade(engine)
+    table = "models" if engine.dialect.name == "sqlite" else "gateway.models"
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN folder_id"))
+    [difference] = await migrations.check(engine)
+    assert "folder_id" in difference
+
+
+async def test_foreign_tables_are_invisible_to_the_comparison(engine: AsyncEngine) -> None:
+    await migrations.upgrade(engine)
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE somebody_elses (id INTEGER)"))
+        if engine.dialect.name == "postgresql":
+            await connection.execute(sa.text("CREATE TABLE gateway.somebody_elses (id INTEGER)"))
+            await connection.execute(sa.text("CREATE TABLE models (id INTEGER)"))
+    assert await migrations.check(engine) == []
+
+
+def test_the_known_revisions_are_those_of_the_scripts() -> None:
+    scripts = ScriptDirectory.from_config(migrations.config())
+    assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == migrations.REVISIONS
+
+
+async def test_a_schema_newer_than_the_program_is_refused_with_the_command_to_run(
+    engine: AsyncEngine, settings: Settings
+) -> None:
+    await (await Database.open(settings)).aclose()
+    table = "gateway_alembic_version" if engine.dialect.name == "sqlite" else "gateway.gateway_alembic_version"
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(f"UPDATE {table} SET version_num = '9999'"))
+    with pytest.raises(SchemaMismatch, match="9999, which is newer .* run `pip install --upgrade litestar-gateway`"):
+        await Database.open(settings)
+
+
+@pytest.mark.postgres
+async def test_postgres_is_not_migrated_where_that_is_switched_off(fresh_postgres_url: str, settings: Settings) -> None:
+    careful = settings.model_copy(update={"database_url": fresh_postgres_url, "auto_migrate": False})
+    with pytest.raises(SchemaMismatch, match="run `gateway db upgrade`"):
+        await Database.open(careful)
+
+
+async def test_an_embedded_database_is_always_migrated(sqlite_settings: Settings) -> None:
+    database = await Database.open(sqlite_settings.model_copy(update={"auto_migrate": False}))
+    assert await migrations.current(database.engine) == migrations.HEAD
+    await database.aclose()
+
+
+async def test_eight_processes_starting_at_once_migrate_once(settings: Settings, engine: AsyncEngine) -> None:
+    given = settings.model_dump_json(include={"data_dir", "database_url"})
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OPEN, given], stderr=subprocess.PIPE, text=True) for _ in range(8)
+    ]
+    complaints = [process.communicate(timeout=100)[1] for process in processes]
+    assert complaints == [""] * 8
+    assert await migrations.current(engine) == migrations.HEAD
+
+
+async def test_every_column_of_chatbot_ui_is_there(engine: AsyncEngine) -> None:
+    await migrations.upgrade(engine)
+    schema = None if engine.dialect.name == "sqlite" else "gateway"
+    async with engine.connect() as connection:
+        columns = await connection.run_sync(lambda sync: sa.inspect(sync).get_columns("models", schema=schema))
+    assert {column["name"] for column in columns} >= {
+        *("id", "user_id", "folder_id", "created_at", "updated_at", "sharing", "name", "description"),
+        *("model_id", "base_url", "api_key", "context_length"),
+    }
