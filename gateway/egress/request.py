@@ -1,5 +1,6 @@
 """A request's head as bytes, and what may not stand in it."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -36,25 +37,29 @@ def request_head(method: str, target: Target, headers: Headers, length: int) -> 
 
     Raises `UpstreamUnreachable` for a method, name or value that cannot be sent as it is; nothing was sent then.
     """
-    if not method or not _TOKEN.issuperset(method):
-        raise unreachable("the method is no token")
-    lines = [_line_start(name) for name, _ in headers]
-    values = [value for _, value in headers]
-    try:
-        joined = "".join(values).encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise unreachable("a header value has characters beyond Latin-1") from error
-    if joined.translate(None, _VALUE):
-        raise unreachable("a header value has control characters")
-    text = "".join([f"{start}{value}\r\n" for start, value in zip(lines, values, strict=True) if start])
+    lines: list[str] = []
+    for name, value in headers:
+        start = _line_start(name)
+        if start:
+            lines.append(f"{start}{value}\r\n")
+        else:
+            _encode((value,), ends=0)  # Left out, yet a sign of an attack if no header could hold it.
+    block = _encode(lines, ends=len(lines))
     size = b"content-length: %d\r\n" % length if length or method not in _BODILESS else b""
     return b"%s %s HTTP/1.1\r\nhost: %s\r\n%saccept-encoding: identity\r\n%s\r\n" % (
-        method.encode("ascii"),
+        _method(method),
         target.path,
         target.authority,
-        text.encode("latin-1"),
+        block,
         size,
     )
+
+
+@lru_cache(maxsize=64)
+def _method(method: str) -> bytes:
+    if not method or not _TOKEN.issuperset(method):
+        raise unreachable("the method is no token")
+    return method.encode("ascii")
 
 
 @lru_cache(maxsize=512)
@@ -63,3 +68,14 @@ def _line_start(name: str) -> str:
     if not name or not _TOKEN.issuperset(name):
         raise unreachable("a header name is no token")
     return "" if name.lower() in _OWN else f"{name}: "
+
+
+def _encode(texts: Sequence[str], *, ends: int) -> bytes:
+    """The texts as bytes; what no value may hold must be exactly the ends of so many lines."""
+    try:
+        data = "".join(texts).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise unreachable("a header value has characters beyond Latin-1") from error
+    if data.translate(None, _VALUE) != b"\r\n" * ends:
+        raise unreachable("a header value has control characters")
+    return data

@@ -59,10 +59,12 @@ class SystemResolver:
         return result
 
     def _begin(self, host: str, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Sequence[str] | Exception]":
-        future: asyncio.Future[Sequence[str] | Exception] = loop.create_future()
-        self._running[host] = future
-        threading.Thread(target=self._work, args=(host, loop), name=f"resolve {host}", daemon=True).start()
-        return future
+        try:
+            threading.Thread(target=self._work, args=(host, loop), name=f"resolve {host}", daemon=True).start()
+        except RuntimeError as error:
+            raise OSError("no thread to look up a name") from error
+        self._running[host] = loop.create_future()
+        return self._running[host]
 
     def _work(self, host: str, loop: asyncio.AbstractEventLoop) -> None:
         result: Sequence[str] | Exception
