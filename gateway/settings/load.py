@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.settings.model import Settings, default_data_dir
+from gateway.settings.model import Settings, default_data_dir, expanded
 from gateway.settings.problems import Origin, SettingsError, locate
 from gateway.settings.sections import validate_section
 from gateway.settings.sources import CONFIG, Source, read_environment, read_file
@@ -30,9 +30,12 @@ def load_settings(
     """
     given = _given(overrides)
     environment = read_environment(environ)
-    data_dir = given.tree.get("data_dir") or environment.tree.get("data_dir") or default_data_dir(environ)
-    source = given.over(environment.over(_file(config, environ, Path(data_dir).expanduser())))
-    source.tree.setdefault("data_dir", default_data_dir(environ))
+    try:
+        data_dir = _data_dir(given, environment, environ)
+    except ValueError as error:
+        raise SettingsError([f"data_dir: {error}"]) from error
+    source = given.over(environment.over(_file(config, environ, data_dir)))
+    source.tree.setdefault("data_dir", data_dir)
     _read_switches(source)
     try:
         section = validate_section(Settings, source.tree, source.origins)
@@ -42,6 +45,15 @@ def load_settings(
         raise SettingsError(source.problems)
     warnings = (*source.warnings, *section.warnings)
     return section.value.model_copy(update={"warnings": warnings, "origins": MappingProxyType(source.origins)})
+
+
+def _data_dir(given: Source, environment: Source, environ: Mapping[str, str]) -> Path:
+    """The data directory as far as it is known before the file, which may stand in it."""
+    for source in (given, environment):
+        value = source.tree.get("data_dir")
+        if isinstance(value, str | Path) and value:
+            return expanded(value)
+    return default_data_dir(environ)
 
 
 def _given(overrides: Mapping[str, Any]) -> Source:
@@ -56,7 +68,7 @@ def _file(config: Path | None, environ: Mapping[str, str], data_dir: Path) -> So
     if config is not None:
         return read_file(config, named_by="--config", environ=environ)
     if environ.get(CONFIG):
-        return read_file(Path(environ[CONFIG]).expanduser(), named_by=CONFIG, environ=environ)
+        return read_file(Path(environ[CONFIG]), named_by=CONFIG, environ=environ)
     for file in (Path(FILE_NAME), data_dir / FILE_NAME):
         if file.is_file():
             return read_file(file, named_by="settings", environ=environ)

@@ -15,10 +15,22 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "p
 
 def default_data_dir(environ: Mapping[str, str] | None = None) -> Path:
     """`$XDG_DATA_HOME/litestar-gateway`, else the same under `~/.local/share`."""
-    base = (os.environ if environ is None else environ).get("XDG_DATA_HOME", "")
+    environ = os.environ if environ is None else environ
+    base = environ.get("XDG_DATA_HOME", "")
     # The XDG specification: a relative path is to be ignored.
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "share"
-    return root / "litestar-gateway"
+    if base and Path(base).is_absolute():
+        return Path(base) / "litestar-gateway"
+    return expanded(environ.get("HOME") or "~") / ".local" / "share" / "litestar-gateway"
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with `~` replaced by the home directory; raises `ValueError` where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # a container may run as a user that nobody knows
+        raise ValueError(
+            f"{path}: there is no such home directory; set GATEWAY_DATA_DIR to an absolute path"
+        ) from error
 
 
 def _embedded_database(data: dict[str, Any]) -> str:
@@ -56,7 +68,7 @@ class Settings(BaseModel):
     """Port to listen on; 0 = any free one."""
     body_limit: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Largest request body in bytes."""
-    drain_seconds: float = Field(default=120.0, ge=0)
+    drain_seconds: float = Field(default=120.0, ge=0, allow_inf_nan=False)
     """How long running answers may go on after the signal to stop."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe event that is logged."""
@@ -74,19 +86,20 @@ class Settings(BaseModel):
     @field_validator("data_dir", mode="before")
     @classmethod
     def _a_path(cls, value: Any) -> Any:
-        if not isinstance(value, str | Path) or value == "":  # "" would be taken for the current directory
+        # "" would be taken for the current directory.
+        if not isinstance(value, str | Path) or value == "" or "\0" in str(value):
             raise ValueError("should be the path of a directory")
         return value
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return expanded(value).absolute()
 
     @field_validator("plugin_files")
     @classmethod
     def _absolute_files(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(path.expanduser().absolute() for path in value)
+        return tuple(expanded(path).absolute() for path in value)
 
     @field_validator("secret_keys")
     @classmethod

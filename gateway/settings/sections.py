@@ -3,14 +3,15 @@
 import json
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from gateway.settings.problems import Origins, Path, SettingsError, locate, suggest, variable
 
 M = TypeVar("M", bound=BaseModel)
+_NO_LISTS = (str, bytes, Mapping, BaseModel)
 
 
 class Section(NamedTuple, Generic[M]):
@@ -93,6 +94,8 @@ def _names(cls: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is Annotated:
+        return _alternatives(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return tuple(inner for option in get_args(annotation) for inner in _alternatives(option))
     return (annotation,)
@@ -107,24 +110,22 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 def _decode(text: str, annotation: Any) -> Any:
     """An environment variable's text: JSON for tables and lists, also a comma list; the rest pydantic reads itself."""
-    kinds = [get_origin(option) or option for option in _alternatives(annotation)]
-    if str in kinds:
+    kinds = [kind for option in _alternatives(annotation) if isinstance(kind := get_origin(option) or option, type)]
+    tables = any(issubclass(kind, Mapping | BaseModel) for kind in kinds)
+    lists = any(issubclass(kind, Iterable) and not issubclass(kind, _NO_LISTS) for kind in kinds)
+    if str in kinds or not (tables or lists):
         return text
     stripped = text.strip()
-    if stripped.startswith(("[", "{")):
+    if stripped.startswith("{" if not lists else ("[", "{")):
         try:
             return json.loads(stripped)
         except (ValueError, RecursionError):
             return text
-    if any(isinstance(kind, type) and not issubclass(kind, Mapping) and _is_list(kind) for kind in kinds):
-        # An empty secret stays, to be refused as too short rather than taken for none.
-        keep_empty = "Secret" in repr(annotation)
-        return [part.strip() for part in stripped.split(",") if keep_empty or part.strip()]
-    return text
-
-
-def _is_list(kind: type) -> bool:
-    return hasattr(kind, "__iter__") and not issubclass(kind, str | bytes | BaseModel | SecretStr | SecretBytes)
+    if not lists:
+        return text
+    # An empty secret stays, to be refused as too short rather than taken for none.
+    keep_empty = "Secret" in repr(annotation)
+    return [part.strip() for part in stripped.split(",") if keep_empty or part.strip()]
 
 
 def _sentence(loc: tuple[int | str, ...], kind: str, message: str, origins: Origins, at: Path) -> str:

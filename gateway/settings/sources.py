@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.settings.model import expanded
 from gateway.settings.problems import Origin
 from gateway.settings.problems import Path as KeyPath
 
@@ -69,8 +70,8 @@ def read_file(file: Path, *, named_by: str, environ: Mapping[str, str]) -> Sourc
         source.problems.append(f"{file}: is not UTF-8 text")
     except RecursionError:
         source.problems.append(f"{file}: is nested too deeply")
-    except OSError as error:
-        source.problems.append(f"{named_by}: cannot read {file}: {error.strerror}")
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        source.problems.append(f"{named_by}: cannot read {file}: {getattr(error, 'strerror', error)}")
     else:
         for path, value in _leaves(document, ()):
             origin = Origin(f"{file}: {'.'.join(path)}")
@@ -112,20 +113,20 @@ def _resolve(value: Any, folder: Path, environ: Mapping[str, str]) -> Any:
         if value["env"] not in environ:
             raise _UnresolvedError(f"the environment variable {value['env']} is not set")
         return environ[value["env"]]
-    file = folder / Path(value["file"]).expanduser()
     try:
+        file = folder / expanded(value["file"])
         return file.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise _UnresolvedError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise _UnresolvedError(f"{file} is not UTF-8 text") from error
+        raise _UnresolvedError(f"{value['file']} is not UTF-8 text") from error
+    except (OSError, ValueError) as error:
+        raise _UnresolvedError(f"cannot read {value['file']}: {getattr(error, 'strerror', error)}") from error
 
 
 def _beside(value: Any, folder: Path) -> Any:
     """Relative paths in a file are relative to it."""
     if isinstance(value, list):
         return [_beside(item, folder) for item in value]
-    return str(folder / Path(value).expanduser()) if isinstance(value, str) else value
+    return str(folder / value) if isinstance(value, str) and value and not value.startswith("~") else value
 
 
 def read_environment(environ: Mapping[str, str]) -> Source:

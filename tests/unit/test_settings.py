@@ -1,10 +1,11 @@
 """Settings: their sources, their order, and what a wrong one is told."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from gateway.settings import Origin, Settings, SettingsError, load_settings, validate_section
 
@@ -34,8 +35,21 @@ def test_without_any_source_the_defaults_stand() -> None:
 
 
 def test_a_relative_xdg_directory_is_ignored() -> None:
-    settings = load_settings(environ={"XDG_DATA_HOME": "data"})
-    assert settings.data_dir == Path.home() / ".local/share/litestar-gateway"
+    settings = load_settings(environ={"XDG_DATA_HOME": "data", "HOME": "/home/ada"})
+    assert settings.data_dir == Path("/home/ada/.local/share/litestar-gateway")
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "a\0b"])
+def test_a_directory_that_cannot_be_is_one_sentence(path: str) -> None:
+    (told,) = problems(file=f'data_dir = "{path}"\n'.replace("\0", "\\u0000"))
+    assert told.startswith("gateway.toml: data_dir: ")
+    (told,) = problems({"GATEWAY_DATA_DIR": path}, file="")
+    assert "data_dir" in told.lower()
+
+
+def test_a_file_reference_that_cannot_be_a_path_is_one_sentence() -> None:
+    (told,) = problems(file='host = {file = "a\\u0000b"}\n')
+    assert told.startswith("gateway.toml: host: cannot read ")
 
 
 def test_options_win_over_environment_and_environment_over_file() -> None:
@@ -180,8 +194,15 @@ def test_settings_show_no_secret() -> None:
         assert not any(secret in shown for secret in (KEY, "hunter22", "hunter33"))
 
 
+class Colour(StrEnum):
+    RED = "red"
+
+
 class Acme(BaseModel):
     """A plugin's settings."""
+
+    colour: Colour | None = None
+    limits: Annotated[dict[str, int], Field(max_length=3)] | None = None
 
     url: str
     key: SecretStr = SecretStr("")
@@ -206,13 +227,18 @@ def test_a_plugins_section_is_read_by_its_class() -> None:
             "GATEWAY_PLUGINS__ACME__URL": "[1]",
             "GATEWAY_PLUGINS__ACME__NAMES": "a,b",
             "GATEWAY_PLUGINS__ACME__TRIES": "3",
+            "GATEWAY_PLUGINS__ACME__KEY": '{"json": "like"}',
+            "GATEWAY_PLUGINS__ACME__COLOUR": "red",
+            "GATEWAY_PLUGINS__ACME__LIMITS": '{"a": 1}',
             "GATEWAY_PLUGINS__ACME__URRL": "x",
         }
     )
     table = dict(settings.plugins["acme"])
     assert table.pop("enabled") is True
     section = validate_section(Acme, table, settings.origins, at=AT)
-    assert (section.value.url, section.value.names, section.value.tries) == ("[1]", ("a", "b"), 3)
+    value = section.value
+    assert (value.url, value.names, value.tries, value.colour) == ("[1]", ("a", "b"), 3, "red")
+    assert (value.key.get_secret_value(), value.limits) == ('{"json": "like"}', {"a": 1})
     assert section.warnings == (
         "GATEWAY_PLUGINS__ACME__URRL: is no setting and is ignored; did you mean 'GATEWAY_PLUGINS__ACME__URL'?",
     )
