@@ -35,6 +35,7 @@ class Registry:
         self._checked = time.monotonic()
         self._mark: int | None = None
         self._watched: AsyncConnection | None = None
+        self._refreshing = asyncio.Lock()
         self._heard = asyncio.Event()
         self._away = False
         self._listener: Listener | None = None
@@ -68,12 +69,13 @@ class Registry:
 
     async def refresh(self) -> None:
         """Take a new snapshot if anything changed since the last one."""
-        asked = time.monotonic()
-        mark = await self._read_mark()
-        if mark != self._mark:
-            self._snapshot = await load(self.database, self._snapshot)
-            self._mark = mark
-        self._checked = asked
+        async with self._refreshing:
+            asked = time.monotonic()
+            mark = await self._read_mark()
+            if mark != self._mark:
+                self._snapshot = await load(self.database, self._snapshot)
+                self._mark = mark
+            self._checked = asked
 
     def listen(self, url: str) -> None:
         """Hear PostgreSQL's notifications, which shorten the wait; a pooler in transaction mode passes none on."""
@@ -125,15 +127,14 @@ class Registry:
             if self._watched is None:
                 engine = self.database.engine.execution_options(sqlite_begin="")
                 self._watched = await engine.connect()
-            mark: int = (await self._watched.exec_driver_sql("PRAGMA data_version")).scalar_one()
-            await self._watched.rollback()
+            async with self._watched.begin():
+                mark: int = (await self._watched.exec_driver_sql("PRAGMA data_version")).scalar_one()
             return mark
 
     async def _unwatch(self) -> None:
         if self._watched is not None:
             try:
                 async with reaching(self.database.engine):
-                    await self._watched.invalidate()
                     await self._watched.close()
             except RegistryError:
                 pass  # it is already gone

@@ -36,19 +36,19 @@ asyncio.run(main())
 
 async def test_another_process_sees_what_this_one_changes(settings: Settings, database: Database) -> None:
     given = settings.model_dump_json(include={"data_dir", "database_url"})
-    process = subprocess.Popen([sys.executable, "-c", FOLLOW, given], stdout=subprocess.PIPE, text=True)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", FOLLOW, given, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    lines = process.stdout
     try:
-        assert await asyncio.to_thread(lines.readline) == "open\n"
+        assert await process.stdout.readline() == b"open\n"
         added = await ModelStore(database).add(MODEL)
-        assert await asyncio.to_thread(lines.readline) == "seen\n"
+        assert await process.stdout.readline() == b"seen\n"
         await ModelStore(database).remove(added.id)
-        assert await asyncio.to_thread(lines.readline) == "gone\n"
-        assert process.wait(30) == 0
+        assert await process.stdout.readline() == b"gone\n"
+        assert await process.wait() == 0
     finally:
-        process.kill()
-        process.communicate()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def test_the_poll_leaves_half_of_the_stated_bound_for_the_load() -> None:

@@ -120,7 +120,7 @@ async def test_a_running_registry_takes_up_a_rotated_keyring_file(
 async def test_another_keyring_is_refused_with_the_way_out(settings: Settings) -> None:
     await (await Database.open(settings)).aclose()
     (settings.data_dir / "keyring").unlink()
-    with pytest.raises(KeyringError, match="not here: restore the keyring file .* or set GATEWAY_SECRET_KEYS"):
+    with pytest.raises(KeyringError, match=r"not here: restore the keyring file .* or set GATEWAY_SECRET_KEYS"):
         await Database.open(settings)
     assert not (settings.data_dir / "keyring").exists()
     create_keyring(settings.data_dir / "keyring")

@@ -1,5 +1,6 @@
 """The schema: up, down, up again, compared, locked, and refused where it is newer."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ async def test_a_schema_newer_than_the_program_is_refused_with_the_command_to_ru
     table = "gateway_alembic_version" if engine.dialect.name == "sqlite" else "gateway.gateway_alembic_version"
     async with engine.begin() as connection:
         await connection.execute(sa.text(f"UPDATE {table} SET version_num = '9999'"))
-    with pytest.raises(SchemaMismatch, match="9999, which is newer .* run `pip install --upgrade litestar-gateway`"):
+    with pytest.raises(SchemaMismatch, match=r"9999, which is newer .* run `pip install --upgrade litestar-gateway`"):
         await Database.open(settings)
 
 
@@ -94,10 +95,12 @@ async def test_an_embedded_database_is_always_migrated(sqlite_settings: Settings
 async def test_eight_processes_starting_at_once_migrate_once(settings: Settings, engine: AsyncEngine) -> None:
     given = settings.model_dump_json(include={"data_dir", "database_url"})
     processes = [
-        subprocess.Popen([sys.executable, "-c", OPEN, given], stderr=subprocess.PIPE, text=True) for _ in range(8)
+        await asyncio.create_subprocess_exec(sys.executable, "-c", OPEN, given, stderr=subprocess.PIPE)
+        for _ in range(8)
     ]
-    complaints = [process.communicate(timeout=100)[1] for process in processes]
-    assert complaints == [""] * 8
+    complaints = [(await process.communicate())[1] for process in processes]
+    assert complaints == [b""] * 8
+    assert [process.returncode for process in processes] == [0] * 8
     assert await migrations.current(engine) == migrations.HEAD
 
 
