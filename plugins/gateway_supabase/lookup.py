@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
 from gateway import LookupFailed, ModelLookup, ModelNotFound, Principal, Route, Timeouts, UpstreamFault
+from gateway.errors import StaleConnection
 from gateway.protocols import Egress, Logger
 from gateway.secrets import redact
 from gateway_supabase.cache import RouteCache
@@ -64,17 +65,23 @@ class SupabaseLookup:
         url = f"{self._project.url}/rest/v1/models?select=*&id=eq.{form_encoded(name)}"
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._egress.send(
-                    "GET", url, headers=self._headers, tenant=self._tenant, timeouts=limits
-                )
                 try:
-                    return answer.status, await answer.read(_LIMIT)
-                finally:
-                    answer.close()
+                    return await self._get(url, limits, fresh=False)
+                except StaleConnection:  # kept alive, and closed unasked: nothing was asked of the project yet
+                    return await self._get(url, limits, fresh=True)
         except UpstreamFault as error:
             raise self._failed(f"no answer: {error.code} {error.detail}".rstrip()) from error
         except TimeoutError as error:
             raise self._failed("no answer in time") from error
+
+    async def _get(self, url: str, limits: Timeouts, *, fresh: bool) -> tuple[int, bytes]:
+        answer = await self._egress.send(
+            "GET", url, headers=self._headers, tenant=self._tenant, timeouts=limits, fresh=fresh
+        )
+        try:
+            return answer.status, await answer.read(_LIMIT)
+        finally:
+            answer.close()
 
     def _failed(self, reason: str, *, status: int | None = None, body: bytes = b"") -> LookupFailed:
         """The constant error for the client; what happened goes to the log, never a row: it holds a key."""
