@@ -1,5 +1,6 @@
 """The open database: engine, keyring and index secret together, checked against each other."""
 
+import re
 import secrets as random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,9 @@ _INDEX: Final = "index"
 _ACTION: Final = (
     "restore the keyring file of the data directory, or set GATEWAY_SECRET_KEYS to the keys this database was made with"
 )
+
+_CLASS: Final = re.compile(r"^<class '[^']*'>: ")
+"""How SQLAlchemy begins the text of every asyncpg error."""
 
 
 class Database:
@@ -94,7 +98,7 @@ async def reaching(engine: AsyncEngine) -> AsyncIterator[None]:
         yield
     except (SQLAlchemyError, OSError) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
-        reason = str(original).splitlines()[0] if str(original) else type(original).__name__
+        reason = _CLASS.sub("", str(original)).partition("\n")[0] or type(original).__name__
         address = engine.url.render_as_string(hide_password=True)
         raise DatabaseUnavailable(f"The database {address} does not answer as it should: {reason}.") from error
 

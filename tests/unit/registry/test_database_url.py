@@ -1,6 +1,7 @@
 """Addresses of databases: what is understood, and what is said of the others."""
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.registry import Database, DatabaseUnavailable
 from gateway.registry.engine import create_engine, parse_url
@@ -80,3 +81,33 @@ async def test_the_registry_works_as_behind_a_pooler(fresh_postgres_url: str, sq
     database = await Database.open(sqlite_settings.model_copy(update={"database_url": url}))
     await database.ping()
     await database.aclose()
+
+
+@pytest.mark.postgres
+async def test_a_role_that_may_not_create_the_schema_is_told_so(
+    fresh_postgres_url: str, sqlite_settings: Settings
+) -> None:
+    database = await Database.open(sqlite_settings.model_copy(update={"database_url": fresh_postgres_url}))
+    async with database.change() as connection:
+        await connection.execute(sa.text("DROP SCHEMA gateway CASCADE"))
+        await connection.execute(sa.text("DROP ROLE IF EXISTS poor"))
+        await connection.execute(sa.text("CREATE ROLE poor LOGIN"))
+    await database.aclose()
+    poor = fresh_postgres_url.replace("postgres@", "poor@")
+    with pytest.raises(DatabaseUnavailable, match=r"as it should: permission denied for database [a-z0-9]+\.$"):
+        await Database.open(sqlite_settings.model_copy(update={"database_url": poor}))
+
+
+@pytest.mark.postgres
+async def test_a_role_without_the_right_to_create_schemas_uses_the_one_made_for_it(
+    fresh_postgres_url: str, sqlite_settings: Settings
+) -> None:
+    admin = sqlite_settings.model_copy(update={"database_url": fresh_postgres_url})
+    engine = create_engine(parse_url(fresh_postgres_url))
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("DROP ROLE IF EXISTS tenant"))
+        await connection.execute(sa.text("CREATE ROLE tenant LOGIN"))
+        await connection.execute(sa.text("CREATE SCHEMA gateway AUTHORIZATION tenant"))
+    await engine.dispose()
+    url = fresh_postgres_url.replace("postgres@", "tenant@")
+    await (await Database.open(admin.model_copy(update={"database_url": url}))).aclose()
