@@ -17,7 +17,7 @@ from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.pipeline import Pipeline
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Generation, Generations, PluginEntry, PluginLoadError, Plugins, assemble, load_plugins
-from gateway.settings import Settings, SettingsError, load_settings
+from gateway.settings import Settings, SettingsError, load_settings, locate
 from gateway.usage import UsageDispatcher
 
 _PING_SECONDS = 2.0
@@ -136,7 +136,8 @@ def _policy(settings: Settings) -> EgressPolicy:
     try:
         return EgressPolicy(allow=settings.egress.allow)
     except ValueError as error:
-        raise SettingsError([str(error)]) from error
+        place = locate(("egress", "allow"), settings.origins).text
+        raise SettingsError([f"{place}: {str(error).removeprefix('egress.allow: ')}"]) from error
 
 
 class _Hooks(InitPlugin):

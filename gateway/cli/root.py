@@ -7,7 +7,7 @@ import rich_click as click
 from click.exceptions import Abort, Exit
 
 from gateway import __version__
-from gateway.cli.context import Context
+from gateway.cli.context import USAGE, Context
 from gateway.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = {
@@ -37,6 +37,10 @@ class _Root(LazyGroup):
         except Exception as error:
             if os.environ.get("GATEWAY_DEBUG"):
                 raise
+            from gateway.settings import SettingsError
+
+            if isinstance(error, SettingsError):
+                return _end(ctx, str(error), USAGE)
             if isinstance(error, _expected()):
                 return _end(ctx, str(error), 1)
             kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")

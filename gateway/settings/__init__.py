@@ -5,7 +5,7 @@ Every command loads the same: a TOML file, the environment over it, the command 
 
 from gateway.settings.load import load_settings
 from gateway.settings.model import EgressSettings, Settings
-from gateway.settings.problems import Origin, Origins, SettingsError, suggest
+from gateway.settings.problems import Origin, Origins, SettingsError, locate, suggest
 from gateway.settings.sections import Section, validate_section
 
 __all__ = (
@@ -16,6 +16,7 @@ __all__ = (
     "Settings",
     "SettingsError",
     "load_settings",
+    "locate",
     "suggest",
     "validate_section",
 )
