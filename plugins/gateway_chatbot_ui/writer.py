@@ -11,8 +11,8 @@ from gateway_chatbot_ui.javascript import SPACE, parse, to_string, truthy
 _ESCAPES: Final = str.maketrans(
     {"\\": "\\\\", "/": "\\/", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
 )
-_CLOSED: Final = '"}}'
-_ALL_CLOSED: Final = '"}}]}'
+_CLOSING: Final = {"tool_calls": '"}}]}', "function_call": '"}}', "stop": '"}}'}
+"""What the original wrote for each finish reason: the square bracket it opened stays open but for one."""
 
 
 class TextWriter:
@@ -69,14 +69,14 @@ class TextWriter:
         if opening is not None:
             self._calling = True
             return opening
-        arguments = _escaped("".join([e.arguments for e in events if type(e) is ToolCall][:1]))
-        if _has_arguments(delta) or not self._calling or "delta" not in choice:
-            return arguments or None
+        arguments = [e.arguments for e in events if type(e) is ToolCall]
+        if _has_arguments(delta):
+            return _escaped("".join(arguments[:1]))
         reason = choice.get("finish_reason")
-        if reason not in ("function_call", "stop", "tool_calls"):
+        if not self._calling or "delta" not in choice or not isinstance(reason, str) or reason not in _CLOSING:
             return None
         self._calling = False
-        return arguments + (_ALL_CLOSED if reason == "tool_calls" else _CLOSED)
+        return ("\ufffd" if "\ufffd" in arguments else "") + _CLOSING[reason]  # a half that stayed alone
 
     def _opening(self, delta: Mapping[str, Any]) -> str | None:
         name = _object(delta.get("function_call")).get("name")
@@ -106,7 +106,7 @@ class TextWriter:
             return start + head + arguments
         if type(event) is Finish and self._calling:
             self._calling = False
-            return _ALL_CLOSED
+            return _CLOSING["tool_calls"]
         return self._text([event])
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.wire.chat.chunk import Delta, Malformed
+from gateway.wire.chat.chunk import Delta
 from gateway.wire.unicode import well_formed
 
 
@@ -31,14 +31,9 @@ class Calls:
         """The fragments of a delta, in order; those that say nothing are left out."""
         if isinstance(delta.function_call, dict):
             yield from self._fragment(False, None, "function", delta.function_call)
-        calls = delta.tool_calls
-        if calls is None:
-            return
-        if not isinstance(calls, list):
-            raise Malformed("tool_calls is no array")
-        for call in calls:
+        for call in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
             if not isinstance(call, dict):
-                raise Malformed("a tool call is no object")
+                continue
             key = (choice, index if isinstance(index := call.get("index"), int) else None)
             id = call.get("id")
             if isinstance(id, str) and id:

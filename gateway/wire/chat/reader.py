@@ -131,7 +131,7 @@ class ChatReader:
 
     def _tools(self, frame: Frame, delta: Delta, index: int, events: list[Event]) -> None:
         fragments = list(self._calls.read(delta, index))
-        if self._lenient and not fragments and delta.tool_calls == []:
+        if self._lenient and not fragments and delta.tool_calls is not None and not _has_first(delta.tool_calls):
             raise Malformed("the first tool call is missing")
         for call in fragments:
             arguments = self._joined((index, ToolCall, call.id), call.arguments, True) if call.arguments else ""
@@ -159,6 +159,10 @@ class ChatReader:
             else:
                 events.append(kind(text="\ufffd", choice=choice, source=frame))
         return events
+
+
+def _has_first(calls: object) -> bool:
+    return isinstance(calls, list | str) and bool(calls) and calls[0] is not None
 
 
 def _malformed(frame: Frame) -> Failure:
