@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from gateway.domain import Exchange, Principal
-from gateway.errors import GatewayError, Headers, ShuttingDown
+from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamFault
 from gateway.events import Cause
 from gateway.pipeline.body import ClientLeft, read_body
 from gateway.pipeline.credentials import credentials_of
@@ -138,6 +138,7 @@ class Pipeline:
             attempts=len(exchange.attempts),
             status=error.status if error else 200,
             code=error.code if error else None,
+            detail=_detail(exchange),
             seconds=round(time.monotonic() - exchange.started, 4),
         )
 
@@ -156,6 +157,12 @@ def _secrets(exchange: Exchange) -> Iterable[Secret]:
     for attempt in exchange.attempts:
         yield attempt.model.api_key
         yield from (Secret(value) for value in attempt.model.headers.values())
+
+
+def _detail(exchange: Exchange) -> str | None:
+    """What the last attempt's upstream did, in words that are not for the client."""
+    error = exchange.attempts[-1].error if exchange.attempts else None
+    return error.detail or None if isinstance(error, UpstreamFault) else None
 
 
 def _where(error: BaseException) -> str:
