@@ -11,21 +11,9 @@ from gateway.secrets import redact
 
 FIELDS = frozenset(
     {
-        *(
-            "attempt",
-            "attempts",
-            "code",
-            "count",
-            "detail",
-            "distribution",
-            "dropped",
-            "error",
-            "exchange",
-            "generation",
-            "hook",
-        ),
-        *("model", "number", "outcome", "path", "pid", "plugin", "principal", "provider", "reason", "records"),
-        *("route", "said", "seconds", "status", "surface", "url", "where"),
+        *("attempt", "attempts", "code", "count", "detail", "distribution", "dropped", "error", "exchange"),
+        *("generation", "hook", "model", "number", "outcome", "path", "pid", "plugin", "principal", "provider"),
+        *("reason", "records", "route", "said", "seconds", "status", "surface", "url", "where"),
     }
 )
 """The only fields that are written; the others' values never leave the process."""
