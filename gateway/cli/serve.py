@@ -14,6 +14,7 @@ from gateway.cli.context import Context
 
 if TYPE_CHECKING:
     from gateway.cli.demo import Demo
+    from gateway.runtime import Plugins
     from gateway.settings import Settings
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -80,19 +81,36 @@ def _serve(context: Context, settings: "Settings", options: _Options, stack: Exi
 
         demo_port = stack.enter_context(demo_upstream())
         settings = _allowing(settings, f"127.0.0.1:{demo_port}")
-    _show_banner(settings, asyncio.run(_prepare(settings, demo_port)))
-    return _run(context, settings, options, listener)
-
-
-def _run(context: Context, settings: "Settings", options: _Options, listener: socket.socket) -> int:
-    from gateway.cli.worker import environment, reloaded, serve_here, serve_worker
-
+    prepared = asyncio.run(_prepare(settings, demo_port))
     if not options.dev and options.workers == 1:
-        try:
-            serve_here(settings, listener)
-        except SystemExit:
-            return 1  # the log has said why it did not start
-        return 0
+        return _run_here(settings, prepared, listener)
+    return _run_processes(context, settings, options, prepared, listener)
+
+
+def _run_here(settings: "Settings", prepared: _Prepared, listener: socket.socket) -> int:
+    from gateway.app import create
+    from gateway.server.running import run
+
+    application = create(settings)
+    _show_banner(settings, prepared, application.plugins)
+    try:
+        run(application, listener)
+    except SystemExit:
+        return 1  # the log has said why it did not start
+    return 0
+
+
+def _run_processes(
+    context: Context, settings: "Settings", options: _Options, prepared: _Prepared, listener: socket.socket
+) -> int:
+    from gateway.cli.worker import environment, reloaded, serve_worker
+    from gateway.runtime import PluginLoadError, load_plugins
+
+    # Loaded here too: what is wrong with one is told once, and not by every worker.
+    plugins = load_plugins(settings)
+    if (problems := plugins.problems()) and not options.dev:
+        raise PluginLoadError("\n".join(problems))
+    _show_banner(settings, prepared, plugins)
     os.environ.update(environment(settings, context.config))
     if options.dev:
         from gateway.server.reloading import run_reloading
@@ -129,7 +147,7 @@ async def _prepare(settings: "Settings", demo_port: int | None) -> _Prepared:
     return _Prepared(admin_key, keyring if is_new else None, demo)
 
 
-def _show_banner(settings: "Settings", prepared: _Prepared) -> None:
+def _show_banner(settings: "Settings", prepared: _Prepared, plugins: "Plugins") -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
     lines = [("Listening on", url), ("Data directory", settings.data_dir)]
@@ -137,8 +155,7 @@ def _show_banner(settings: "Settings", prepared: _Prepared) -> None:
         lines.append(("Keyring made", f"{prepared.keyring} (back it up: without it stored keys are lost)"))
     if prepared.admin_key is not None:
         lines.append(("Admin key made", prepared.admin_key))
-    if settings.plugin_files:
-        lines.append(("Plugin files", ", ".join(map(str, settings.plugin_files))))
+    lines.append(("Plugins", ", ".join(entry.name for entry in plugins.active) or "none"))
     for title, text in lines:
         click.echo(f"{title + ':':16}{text}")
     if prepared.demo is not None:

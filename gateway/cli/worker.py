@@ -1,4 +1,4 @@
-"""A serving process of `gateway serve`: this one, or one of several that it started."""
+"""A serving process that `gateway serve` starts, and how it gets the settings."""
 
 import json
 import socket
@@ -10,11 +10,6 @@ from gateway.app import create
 from gateway.runtime import PluginLoadError
 from gateway.server import STARTUP_FAILURE, run
 from gateway.settings import Settings, SettingsError
-
-
-def serve_here(settings: Settings, listener: socket.socket) -> None:
-    """Serve in this process until a signal ends it."""
-    run(create(settings), listener)
 
 
 def serve_worker(listener: socket.socket) -> None:

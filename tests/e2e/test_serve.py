@@ -255,3 +255,14 @@ async def test_dev_takes_up_a_changed_plugin(tmp_path: Path) -> None:
         while await served.get("/greeting") != (200, "NEWS"):
             await asyncio.sleep(0.05)
         assert await served.end(signal.SIGTERM) == 0
+
+
+async def test_an_answer_that_outlives_the_drain_is_cut_and_the_end_is_clean(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--demo", GATEWAY_DRAIN_SECONDS="0.2") as served:
+        endless = _curl(served).replace("Hello, gateway!", "word " * 3000).replace("curl", "curl --silent", 1)
+        process = await asyncio.create_subprocess_shell(endless, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.read(5), _LIMIT)
+        assert await served.end(signal.SIGTERM) == 0
+        await process.communicate()
+        assert process.returncode == 18  # curl: the transfer ended before its end

@@ -39,9 +39,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "srve" in ended.output
 
 
-def test_wrong_settings_are_all_told_at_once_and_end_with_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_settings_are_all_told_at_once_and_end_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "gateway.toml"
     config.write_text("port = 'x'\nbody_limitt = 3\n")
     monkeypatch.setenv("GATEWAY_DATA_DIR", str(tmp_path / "data"))
