@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from gateway.domain import Model, Prices, Principal, Quirks, Timeouts
 from gateway.registry.database import Database
-from gateway.registry.errors import KeyringError
+from gateway.registry.errors import KeyringError, RegistryError
 from gateway.registry.keyring import Keyring
 from gateway.registry.tables import generation, keys, models
 from gateway.registry.virtual_keys import digest, well_formed
@@ -81,9 +81,12 @@ class RegistrySnapshot:
 async def load(database: Database, previous: RegistrySnapshot | None = None) -> RegistrySnapshot:
     """The state of the database as it is now, in one transaction."""
     async with database.read() as connection:
-        number = await connection.scalar(sa.select(generation.c.value)) or 0
-        model_rows = (await connection.execute(sa.select(models))).all()
-        key_rows = (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all()
+        try:
+            number = await connection.scalar(sa.select(generation.c.value)) or 0
+            model_rows = (await connection.execute(sa.select(models))).all()
+            key_rows = (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all()
+        except ValueError as error:  # SQLite lets other programs write text that is no JSON, or no time
+            raise RegistryError(f"The registry's tables hold a value that cannot be read: {error}.") from error
     known = {row.id: entry for row in model_rows if (entry := _entry(row, database, previous)) is not None}
     return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index)
 

@@ -102,6 +102,23 @@ async def test_revocation_is_followed(registry: Registry, database: Database, ev
     await eventually(lambda: registry.snapshot.principal(token.reveal()) is None)
 
 
+async def test_a_value_that_cannot_be_read_leaves_the_last_snapshot(
+    sqlite_settings: Settings, eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = await Registry.open(sqlite_settings)
+    store = ModelStore(registry.database)
+    added = await store.add(MODEL)
+    await eventually(lambda: registry.snapshot.model(added.id))
+    async with registry.database.change() as connection:
+        await connection.execute(sa.text("UPDATE models SET parameters = '{'"))
+    await eventually(lambda: "served from memory" in caplog.text)
+    assert registry.snapshot.model(added.id) is not None
+    async with registry.database.change() as connection:
+        await connection.execute(sa.text("UPDATE models SET parameters = '{}', name = 'mended'"))
+    await eventually(lambda: registry.snapshot.models_named("mended"))
+    await registry.aclose()
+
+
 @pytest.mark.postgres
 async def test_a_lost_postgres_is_served_from_memory_said_once_and_found_again(
     fresh_postgres_url: str,
