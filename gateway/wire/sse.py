@@ -9,6 +9,7 @@ EVENT_LIMIT: Final = 1 << 20
 """Bytes one event may have, line ends included."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+_LF: Final = 10
 _CR: Final = 13
 _BLANK: Final = re.compile(rb"(?>\r\n?|\n)(?>\r\n?|\n)")
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
@@ -37,16 +38,20 @@ class Sse:
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completed. Raises `FrameTooLarge` when an event exceeds the limit."""
-        if self._begun and not self._returns and not self._pending and _CR not in data and len(data) <= self._limit:
-            last = data.rfind(b"\n\n")
-            if last >= 0:
-                if last + 2 < len(data):
-                    self._pending += data[last + 2 :]
-                    data = data[: last + 2]
-                if data.find(b"\n\n") == last:
-                    return [self._frame(data, data[:-2])] if last else []
-                return [self._frame(piece + b"\n\n", piece) for piece in data[:-2].split(b"\n\n") if piece]
-        return self._feed_carefully(data)
+        if self._pending or not self._begun or self._returns or _CR in data or len(data) > self._limit:
+            return self._feed_carefully(data)
+        if data[:6] == b"data: " and data[-2:] == b"\n\n":
+            payload = data[6:-2]
+            if _LF not in payload:
+                if self._lenient and not payload.isascii():
+                    payload = _replace_invalid(payload)
+                return [Frame(data, payload)]
+        last = data.rfind(b"\n\n")
+        if last < 0:
+            return self._feed_carefully(data)
+        if last + 2 < len(data):
+            self._pending += data[last + 2 :]
+        return [self._frame(piece + b"\n\n", piece) for piece in data[:last].split(b"\n\n") if piece]
 
     def end(self) -> list[Frame]:
         """What the end of a complete HTTP message completes: nothing but an unterminated `[DONE]`."""
@@ -123,7 +128,7 @@ class Sse:
             name, data = head[7:].decode("utf-8", "replace"), rest[6:]
         else:
             return self._frame_carefully(raw, block)
-        if 10 in data or _CR in block:
+        if _LF in data or _CR in block:
             return self._frame_carefully(raw, block)
         if self._lenient and not data.isascii():
             data = _replace_invalid(data)

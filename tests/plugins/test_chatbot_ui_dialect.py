@@ -28,6 +28,7 @@ from gateway.wire.chat import CHAT
 from gateway_chatbot_ui.dialect import ChatbotUi
 
 DIALECT = ChatbotUi(not_found="No such model.")
+INCORRECT = "Custom API Key is incorrect. Please fix it in your profile settings."
 
 
 def fields(body: bytes) -> dict[str, bytes]:
@@ -142,7 +143,7 @@ def broken(body: bytes, status: int = 200) -> UpstreamBroken:
         (UpstreamError(700, b"x"), 500, "700 x"),
         (broken(b'{"error":{"message":"Overloaded"}}'), 502, "502 Overloaded"),
         (broken(b'{"error":{"message":"Slow down","code":429}}'), 429, "429 Slow down"),
-        (broken(b'{"error":{"message":"Incorrect API key provided"}}', 401), 401, "Custom API Key is incorrect. Please fix it in your profile settings."),
+        (broken(b'{"error":{"message":"Incorrect API key provided"}}', 401), 401, INCORRECT),
         (broken(b"<html>proxy</html>"), 502, "502 <html>proxy</html>"),
         (broken(b'{"detail":"no"}'), 502, "502 status code (no body)"),
         (UpstreamBroken(Failure(code="upstream_truncated", message="It ended.")), 502, "502 It ended."),

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from gateway.events import End, Event, Failure, Finish, Reasoning, Refusal, Start, Text, ToolCall
+from gateway.events import End, Event, Failure, Finish, Reasoning, Refusal, Text, ToolCall
 from gateway.wire.chat.calls import Calls
-from gateway.wire.chat.chunk import Chunk, Delta, Malformed, chunk_of, parse_object, truthy
+from gateway.wire.chat.chunk import Delta, Malformed, chunk_of, parse_object, truthy
 from gateway.wire.chat.failure import failure_of, usage_of
-from gateway.wire.chat.reader import REASONS
+from gateway.wire.chat.reader import REASONS, start_of
 from gateway.wire.unicode import well_formed
 
 _BOM = b"\xef\xbb\xbf"
@@ -37,7 +37,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
 def _completion(value: dict[str, Any], choices: list[Any]) -> list[Event]:
     deltas = [{**c, "delta": c["message"]} if isinstance(c, dict) and "message" in c else c for c in choices]
     chunk = chunk_of({**value, "choices": deltas})
-    events: list[Event] = [_start(chunk)] if chunk.id or chunk.model else []
+    events: list[Event] = [start_of(chunk)] if chunk.id or chunk.model else []
     calls = Calls()
     said = False
     for choice in chunk.choices or ():
@@ -62,7 +62,3 @@ def _completion(value: dict[str, Any], choices: list[Any]) -> list[Event]:
     if isinstance(chunk.usage, dict):
         events.append(usage_of(chunk.usage))
     return [*events, End()]
-
-
-def _start(chunk: Chunk) -> Start:
-    return Start(id=chunk.id and well_formed(chunk.id), model=chunk.model and well_formed(chunk.model))

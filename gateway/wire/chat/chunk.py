@@ -34,18 +34,24 @@ class Choice(msgspec.Struct, gc=False):
 
 
 class Chunk(msgspec.Struct, gc=False):
-    """One event of a chat stream."""
+    """One event of a chat stream, as far as each one is looked at."""
 
     choices: list[Choice] | None = None
     usage: Any = None
     error: Any = None
+
+
+class NamedChunk(Chunk, gc=False):
+    """The first one: it tells whose answer this is."""
+
     id: str | None = None
     model: str | None = None
     created: int | None = None
 
 
 decode_fast: Final = msgspec.json.Decoder(Chunk).decode
-"""Refuses what is not as documented, lone surrogates too; does not check the UTF-8 of what it skips."""
+decode_named: Final = msgspec.json.Decoder(NamedChunk).decode
+"""Both refuse what is not as documented, lone surrogates too, and do not check the UTF-8 of what they skip."""
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def truthy(value: Any) -> bool:
     return value is not None and value is not False and value != 0 and value != ""
 
 
-def chunk_of(value: Mapping[str, Any], *, lenient: bool = False) -> Chunk:
+def chunk_of(value: Mapping[str, Any], *, lenient: bool = False) -> NamedChunk:
     """The chunk an object stands for, ignoring fields of an unknown shape; raises `Malformed` where that would lie.
 
     `lenient` takes only the first element of `choices`, and a content that is a list of parts for malformed.
@@ -75,7 +81,7 @@ def chunk_of(value: Mapping[str, Any], *, lenient: bool = False) -> Chunk:
     elements = choices if isinstance(choices, list) else []
     if lenient:
         elements = elements[:1]
-    return Chunk(
+    return NamedChunk(
         choices=[_choice(c, lenient) for c in elements if truthy(c) and not isinstance(c, list)],
         usage=value.get("usage"),
         error=value.get("error"),

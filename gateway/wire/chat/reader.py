@@ -19,7 +19,18 @@ from gateway.events import (
     ToolCall,
 )
 from gateway.wire.chat.calls import Calls
-from gateway.wire.chat.chunk import Choice, Chunk, Delta, Malformed, chunk_of, decode_fast, parse_object, truthy
+from gateway.wire.chat.chunk import (
+    Choice,
+    Chunk,
+    Delta,
+    Malformed,
+    NamedChunk,
+    chunk_of,
+    decode_fast,
+    decode_named,
+    parse_object,
+    truthy,
+)
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.unicode import split_half, well_formed
 
@@ -63,7 +74,7 @@ class ChatReader:
         try:
             if not data.isascii():
                 data.decode()
-            chunk = decode_fast(data)
+            chunk = decode_fast(data) if self._started else decode_named(data)
             careful = chunk.error is not None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             chunk, careful = Chunk(), True
@@ -83,9 +94,9 @@ class ChatReader:
         if frame.name is not None:
             return [Opaque(kind="named", source=frame)]
         events: list[Event] = []
-        if not self._started and (chunk.id or chunk.model):
+        if not self._started and isinstance(chunk, NamedChunk) and (chunk.id or chunk.model):
             self._started = True
-            events.append(self._start(frame, chunk))
+            events.append(start_of(chunk, frame))
         choices = chunk.choices
         if choices:
             if choices[0].delta is None:
@@ -98,12 +109,6 @@ class ChatReader:
         if chunk.usage is not None and isinstance(chunk.usage, dict):
             events.append(usage_of(chunk.usage, source=frame))
         return events or [Opaque(kind="delta", source=frame)]
-
-    def _start(self, frame: Frame, chunk: Chunk) -> Start:
-        name, model = chunk.id, chunk.model
-        return Start(
-            id=name and well_formed(name), model=model and well_formed(model), created=chunk.created, source=frame
-        )
 
     def _choice(self, frame: Frame, choice: Choice, index: int, lone_halves: bool, events: list[Event]) -> None:
         delta = choice.delta
@@ -159,6 +164,14 @@ class ChatReader:
             else:
                 events.append(kind(text="\ufffd", choice=choice, source=frame))
         return events
+
+
+def start_of(chunk: NamedChunk, source: Frame | None = None) -> Start:
+    """The name of the answer a chunk or a completion belongs to."""
+    name, model = chunk.id, chunk.model
+    return Start(
+        id=name and well_formed(name), model=model and well_formed(model), created=chunk.created, source=source
+    )
 
 
 def _has_first(calls: object) -> bool:
