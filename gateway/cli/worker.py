@@ -1,8 +1,12 @@
 """A serving process that `gateway serve` starts, and how it gets the settings."""
 
 import json
+import multiprocessing
+import os
+import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,16 @@ def serve_worker(listener: socket.socket) -> None:
     except (PluginLoadError, SettingsError) as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(STARTUP_FAILURE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     run(application, listener)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot tell its workers; they would hold the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def reloaded(sockets: list[socket.socket] | None) -> None:

@@ -62,6 +62,14 @@ class Served:
         return found
 
 
+def _lives(process: int) -> bool:
+    """Whether it runs; one that ended and that nobody has collected has no command line (Linux)."""
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 async def _start(data: Path, *arguments: str, **environ: str) -> asyncio.subprocess.Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     return await asyncio.create_subprocess_exec(
@@ -236,6 +244,18 @@ async def test_several_workers_serve_survive_a_death_and_end_together(tmp_path: 
         assert await served.get("/greeting") == (200, "WORD")
         assert await served.end(signal.SIGTERM) == 0
     assert served.workers() == []
+
+
+async def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--workers", "2") as served:
+        assert (await served.get("/health/live"))[0] == 200
+        workers = served.workers()
+        served.process.kill()
+        await served.process.wait()
+        while any(_lives(worker) for worker in workers):
+            await asyncio.sleep(0.05)
+        with pytest.raises(ConnectionRefusedError):
+            await served.get("/health/live")
 
 
 async def test_workers_that_cannot_start_end_the_command(tmp_path: Path) -> None:
