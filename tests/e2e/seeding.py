@@ -1,0 +1,27 @@
+"""Puts models and keys into a gateway's database before it starts, as its own command line would."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gateway.registry import Database, KeyStore, ModelStore, NewModel
+from gateway.settings import load_settings
+
+
+async def seed(
+    data_dir: Path,
+    environ: Mapping[str, str],
+    *,
+    models: Iterable[NewModel] = (),
+    keys: Mapping[str, str | None] = {},
+) -> dict[str, str]:
+    """Add these models, and a chat key for each name with its owner; the secrets by name."""
+    settings = load_settings(None, {**environ, "GATEWAY_DATA_DIR": str(data_dir)})
+    database = await Database.open(settings)
+    try:
+        for model in models:
+            await ModelStore(database).add(model)
+        store = KeyStore(database)
+        created = {name: await store.create(name, owner=owner) for name, owner in keys.items()}
+    finally:
+        await database.aclose()
+    return {name: secret.reveal() for name, (_, secret) in created.items()}
