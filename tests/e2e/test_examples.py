@@ -1,0 +1,139 @@
+"""The examples, installed as a third party's distributions and switched by settings alone."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from seeding import seed
+
+from gateway.registry import NewModel
+from gateway.secrets import Secret
+from gateway.testing.running import RunningGateway
+from gateway.testing.upstream import ScriptedUpstream, chat_events, reply, stream
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+MODEL_ID = "00000000-0000-4000-8000-000000000001"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """A directory with all three distributions, as pip installs them."""
+    work = tmp_path_factory.mktemp("examples")
+    sources = [shutil.copytree(path.parent, work / path.parent.name) for path in EXAMPLES.glob("*/pyproject.toml")]
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    offline = ("--no-index", "--no-deps", "--no-build-isolation")
+    subprocess.run([*pip, *offline, "--target", work / "site", *sources], check=True, timeout=100)
+    return work / "site"
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[ScriptedUpstream]:
+    async with ScriptedUpstream() as server:
+        yield server
+
+
+@asynccontextmanager
+async def gateway(
+    data_dir: Path, site: Path, *models: NewModel, arguments: tuple[str, ...] = (), **environ: str
+) -> AsyncIterator[RunningGateway]:
+    basic = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true"}
+    environ = {**basic, **environ}
+    await seed(data_dir, basic, models=models)
+    async with RunningGateway(data_dir, environ={**environ, "PYTHONPATH": str(site)}, arguments=arguments) as running:
+        yield running
+
+
+def model(base_url: str, **fields: str) -> NewModel:
+    return NewModel(id=MODEL_ID, name="Example", model_id="m", base_url=base_url, api_key=Secret("acme-1"), **fields)
+
+
+def enabled(name: str, **settings: str) -> Mapping[str, str]:
+    prefix = f"GATEWAY_PLUGINS__{name}__"
+    return {f"{prefix}ENABLED": "true", **{f"{prefix}{key}": value for key, value in settings.items()}}
+
+
+async def test_installed_is_not_enabled(tmp_path, site, upstream):
+    async with gateway(tmp_path, site, model(upstream.play("case"), provider="acme")) as running:
+        response = await running.client.chat(MODEL_ID)
+    assert (response.status, response.json()) == (503, {"message": 'No enabled plugin provides "acme".'})
+    assert upstream.seen("case") == []
+
+
+async def test_the_toml_lookup_stands_in_for_the_registry(tmp_path, site, upstream):
+    base_url = upstream.play("case", stream(*chat_events("from", " toml")))
+    file = tmp_path / "models.toml"
+    file.write_text(
+        f'[models."{MODEL_ID}"]\nname = "Toml"\nbase_url = "{base_url}"\nmodel_id = "m"\napi_key = "toml-key"\n'
+    )
+    switched = enabled("TOML_LOOKUP", FILE=str(file)) | {"GATEWAY_PLUGINS__REGISTRY__ENABLED": "false"}
+    elsewhere = upstream.play("elsewhere")
+    async with gateway(tmp_path, site, model(elsewhere), **switched) as running:
+        answered = await running.client.chat(MODEL_ID)
+        unknown = await running.client.chat(MODEL_ID.replace("1", "2"))
+    assert (answered.status, answered.body, answered.complete) == (200, b"from toml", True)
+    assert upstream.seen("case")[0].request.header("authorization") == "Bearer toml-key"
+    assert (unknown.status, list(unknown.json())) == (500, ["message"])
+    assert upstream.seen("elsewhere") == []
+
+
+async def test_the_toml_lookup_refuses_to_start_on_a_broken_file(tmp_path, site):
+    file = tmp_path / "models.toml"
+    file.write_text("models = 3\n")
+    with pytest.raises(RuntimeError, match="toml_lookup") as refused:
+        async with gateway(tmp_path, site, **enabled("TOML_LOOKUP", FILE=str(file))):
+            pass
+    assert "Traceback" not in str(refused.value)
+
+
+async def test_the_acme_provider_answers_for_its_models(tmp_path, site, upstream):
+    lines = (b'{"word": "Hello"}\n{"word": " th', b'ere"}\n', b'{"over": true}\n')
+    base_url = upstream.play("case", stream(*lines))
+    async with gateway(tmp_path, site, model(base_url, provider="acme"), **enabled("ACME_PROVIDER")) as running:
+        response = await running.client.chat(MODEL_ID, "who is there?")
+    assert (response.status, response.body, response.complete) == (200, b"Hello there", True)
+    [seen] = upstream.seen("case")
+    assert (seen.request.target, seen.request.header("x-acme-key")) == ("/case/v1/say", "acme-1")
+    assert seen.request.json() == {"prompt": "who is there?"}
+
+
+async def test_the_acme_providers_failures_are_told(tmp_path, site, upstream):
+    refusing = upstream.play("refusing", reply(418, b"teapot"))
+    cut = upstream.play("cut", stream(b'{"word": "Hel"}\n', ending="reset"))
+    models = (
+        model(refusing, provider="acme"),
+        NewModel(id=MODEL_ID.replace("1", "2"), name="Cut", model_id="m", base_url=cut, provider="acme"),
+    )
+    async with gateway(tmp_path, site, *models, **enabled("ACME_PROVIDER")) as running:
+        refused = await running.client.chat(MODEL_ID)
+        broken = await running.client.chat(MODEL_ID.replace("1", "2"))
+    assert (refused.status, refused.json()) == (418, {"message": "418 teapot"})
+    assert (broken.status, broken.body, broken.complete) == (200, b"Hel", False)
+
+
+async def test_the_friendly_mapper_words_its_statuses_and_no_others(tmp_path, site, upstream):
+    busy = upstream.play("case", reply(429, b'{"error":{"message":"x"}}'), reply(402, b'{"error":{"message":"y"}}'))
+    words = enabled("FRIENDLY_ERRORS", MESSAGES='{"429": "Busy, dear.", "402": "Pay, please."}')
+    async with gateway(tmp_path, site, model(busy), **words) as running:
+        response = await running.client.chat(MODEL_ID)
+        assert (response.status, response.json()) == (402, {"message": "Pay, please."})
+        assert len(upstream.seen("case")) == 2, "a 429 is still tried again"
+        upstream.play("case", reply(400, b'{"error":{"message":"z"}}'))
+        assert (await running.client.chat(MODEL_ID)).json() == {"message": "400 z"}
+
+
+async def test_a_plugin_in_a_single_file_is_named_on_the_command_line(tmp_path, upstream):
+    base_url = upstream.play("case", stream(*chat_events("in")))
+    file = ("--plugin", str(EXAMPLES / "static_token.py"))
+    environ = {
+        "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "false",
+        "GATEWAY_PLUGINS__STATIC_TOKEN__TOKEN": "a long random text",
+    }
+    async with gateway(tmp_path, tmp_path, model(base_url), arguments=file, **environ) as running:
+        known = await running.client.chat(MODEL_ID, key="a long random text")
+        unknown = await running.client.chat(MODEL_ID, key="another text")
+    assert (known.status, known.body) == (200, b"in")
+    assert unknown.status == 401
