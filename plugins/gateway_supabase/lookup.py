@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
 from gateway import LookupFailed, ModelLookup, ModelNotFound, Principal, Route, Timeouts, UpstreamFault
-from gateway.errors import StaleConnection
 from gateway.protocols import Egress, Logger
 from gateway.secrets import redact
 from gateway_supabase.cache import RouteCache
@@ -65,18 +64,16 @@ class SupabaseLookup:
         url = f"{self._project.url}/rest/v1/models?select=*&id=eq.{form_encoded(name)}"
         try:
             async with asyncio.timeout(seconds):
-                try:
-                    return await self._get(url, limits, fresh=False)
-                except StaleConnection:  # kept alive, and closed unasked: nothing was asked of the project yet
-                    return await self._get(url, limits, fresh=True)
+                return await self._get(url, limits)
         except UpstreamFault as error:
             raise self._failed(f"no answer: {error.code} {error.detail}".rstrip()) from error
         except TimeoutError as error:
             raise self._failed("no answer in time") from error
 
-    async def _get(self, url: str, limits: Timeouts, *, fresh: bool) -> tuple[int, bytes]:
+    async def _get(self, url: str, limits: Timeouts) -> tuple[int, bytes]:
+        # A connection of its own: a kept one may have been closed meanwhile, and there is no second try.
         answer = await self._egress.send(
-            "GET", url, headers=self._headers, tenant=self._tenant, timeouts=limits, fresh=fresh
+            "GET", url, headers=self._headers, tenant=self._tenant, timeouts=limits, fresh=True
         )
         try:
             return answer.status, await answer.read(_LIMIT)
