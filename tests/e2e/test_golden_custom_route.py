@@ -157,15 +157,13 @@ class Replay:
     def _asked_supabase(self, case: Transcript) -> list[tuple[str, str, str | None]]:
         """The questions about this case's model; ids that are none are told apart by the id itself."""
         recorded = case.expected(supabase=True).supabase
-        ids = {target.partition("id=eq.")[2] for _, target, _ in recorded} | {case.model_id}
-        requests = [request for model_id in ids for request in self._project.asked_for(model_id)]
+        asked = {target.partition("id=eq.")[2] for _, target, _ in recorded} | {case.model_id}
+        requests = [request for model_id in asked for request in self._project.asked_for(model_id)]
         service_key = self._project.service_role_key
         for request in requests:
             assert request.header("apikey") == service_key
             assert request.header("authorization") == f"Bearer {service_key}"
-        asked = [(request.method, request.target, request.header("accept")) for request in requests]
-        # A kept-alive connection that dies unanswered is repeated once on a fresh one: it was never really asked.
-        return list(dict.fromkeys(asked)) if (case.supabase_reply or {}).get("destroy") else asked
+        return [(request.method, request.target, request.header("accept")) for request in requests]
 
 
 def _model(row: Mapping[str, Any]) -> NewModel:
