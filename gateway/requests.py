@@ -12,6 +12,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the dialect `fields` are written in, such as `chat`."""
     model: str
     """The name the model lookups are asked for."""
+    malformed_id: str = ""
+    """Not empty when `model` has to be an id and is none: what the client is told where no lookup has its own words."""
     stream: bool
     fields: Mapping[str, msgspec.Raw]
     keeps_model: bool = False

@@ -99,7 +99,7 @@ class Pipeline:
             live.watch(receive)
             exchange.principal = anonymous or await authenticate(generation, credentials_of(scope), "chat", self._log)
             exchange.request = dialect.read_request(body)
-            exchange.route = await look_up(generation, exchange.request.model, exchange.principal, self._log)
+            exchange.route = await look_up(generation, exchange.request, exchange.principal, self._log)
             headers = (*dialect.headers, ("x-request-id", exchange.id))
             await self._router.run(live, generation, dialect, headers)
         except ClientLeft:

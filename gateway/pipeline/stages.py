@@ -3,6 +3,7 @@
 from gateway.domain import Credentials, Principal, Route, Scope
 from gateway.errors import GatewayError, LookupFailed, ModelNotFound, PermissionDenied, PluginError, Unauthenticated
 from gateway.protocols import Logger
+from gateway.requests import ChatRequest
 from gateway.runtime import Generation
 
 
@@ -29,12 +30,15 @@ async def authenticate(generation: Generation, credentials: Credentials, scope: 
     return principal
 
 
-async def look_up(generation: Generation, name: str, principal: Principal, log: Logger) -> Route:
-    """The route of that name as far as the caller may use it; a forbidden one is as unknown as an unknown one."""
+async def look_up(generation: Generation, request: ChatRequest, principal: Principal, log: Logger) -> Route:
+    """The route asked for, as far as the caller may use it; a forbidden one is as unknown as an unknown one.
+
+    For a malformed id the lookups are asked for their words only: a name must not be found in an id's place.
+    """
     words: ModelNotFound | None = None
     for lookup in generation.lookups:
         try:
-            route = await lookup.object.find(name, principal)
+            route = await lookup.object.find(request.model, principal)
         except ModelNotFound as error:
             words = words or error
             continue
@@ -43,9 +47,9 @@ async def look_up(generation: Generation, name: str, principal: Principal, log: 
         except Exception as error:
             log.error("lookup_failed", plugin=lookup.plugin, error=type(error).__name__)
             raise LookupFailed("Model lookup failed.") from error
-        if route is not None:
+        if route is not None and not request.malformed_id:
             targets = tuple(model for model in route.targets if model.enabled and principal.may_use(model))
             if not targets:
                 raise ModelNotFound
             return route if len(targets) == len(route.targets) else Route(route.name, targets, route.is_model)
-    raise words or ModelNotFound()
+    raise words or ModelNotFound(request.malformed_id)

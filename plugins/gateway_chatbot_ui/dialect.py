@@ -7,6 +7,7 @@ import msgspec
 
 from gateway import ChatRequest, ClientDialect, GatewayError, InvalidRequest
 from gateway.errors import Headers
+from gateway.wire.ids import parse_uuid
 from gateway.wire.json import decode_object
 from gateway_chatbot_ui.javascript import parse, stringify, to_string
 from gateway_chatbot_ui.wording import wording
@@ -35,9 +36,11 @@ class ChatbotUi:
             "temperature": settings.get("temperature"),
             "stream": _TRUE,
         }
+        model_id = _name(given.get("customModelId"))
         return ChatRequest(
             dialect="chat",
-            model=_name(given.get("customModelId")),
+            model=model_id,
+            malformed_id="" if parse_uuid(model_id) else f'invalid input syntax for type uuid: "{model_id}"',
             stream=True,
             fields={name: value for name, value in fields.items() if value is not None},
             keeps_model=True,

@@ -1,12 +1,10 @@
 """The lookup over the registry's snapshot: no database call, no waiting."""
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway import Gateway, Model, ModelLookup, ModelNotFound, Principal, Route
-
-_UUID: Final = re.compile(r"(\{)?((?:[0-9A-Fa-f]{4}-?){7}[0-9A-Fa-f]{4})(?(1)\})")
+from gateway.wire.ids import parse_uuid
 
 
 class RegistryLookup:
@@ -31,18 +29,6 @@ class RegistryLookup:
         if model_id is None:
             raise ModelNotFound(f'invalid input syntax for type uuid: "{name}"')
         return None
-
-
-def parse_uuid(text: str) -> str | None:
-    """The canonical form of what PostgreSQL takes for a uuid, else None.
-
-    It takes capitals, braces around the whole, and a hyphen, or none, after every four digits.
-    """
-    match = _UUID.fullmatch(text)
-    if match is None:
-        return None
-    digits = match[2].replace("-", "").lower()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _own_else_shared(models: Sequence[Model], principal: Principal) -> Model | None:
