@@ -1,6 +1,7 @@
 """Puts models and keys into a gateway's database before it starts, as its own command line would."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway.registry import Database, KeyStore, ModelStore, NewModel
@@ -13,15 +14,23 @@ async def seed(
     *,
     models: Iterable[NewModel] = (),
     keys: Mapping[str, str | None] = {},
+    expired: Collection[str] = (),
 ) -> dict[str, str]:
-    """Add these models, and a chat key for each name with its owner; the secrets by name."""
+    """Add these models, and a chat key for each name with its owner; the secrets by name.
+
+    The keys named in `expired` ended a second ago.
+    """
+    past = datetime.now(UTC) - timedelta(seconds=1)
     settings = load_settings(None, {**environ, "GATEWAY_DATA_DIR": str(data_dir)})
     database = await Database.open(settings)
     try:
         for model in models:
             await ModelStore(database).add(model)
         store = KeyStore(database)
-        created = {name: await store.create(name, owner=owner) for name, owner in keys.items()}
+        created = {
+            name: await store.create(name, owner=owner, expires_at=past if name in expired else None)
+            for name, owner in keys.items()
+        }
     finally:
         await database.aclose()
     return {name: secret.reveal() for name, (_, secret) in created.items()}
