@@ -19,21 +19,22 @@ class Lazy(NamedTuple):
 
 
 class LazyGroup(click.RichGroup):
-    """Lists commands from a table, and those of plugins from the metadata of installed distributions."""
+    """Lists commands from a table, and, if `announced`, those of plugins from the metadata of distributions."""
 
-    def __init__(self, *args: Any, lazy: Mapping[str, Lazy], **options: Any) -> None:
+    def __init__(self, *args: Any, lazy: Mapping[str, Lazy], announced: bool = True, **options: Any) -> None:
         super().__init__(*args, **options)
         self._lazy = lazy
+        self._takes_announced = announced
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Ours in the table's order, then the plugins' by name."""
-        return [*self._lazy, *sorted(_announced() - self._lazy.keys())]
+        return [*self._lazy, *sorted(self._announced() - self._lazy.keys())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A stand-in that knows name and help; `resolve_command` loads the real one."""
         if cmd_name in self._lazy:
             return click.RichCommand(name=cmd_name, help=self._lazy[cmd_name].help)
-        if cmd_name in _announced():
+        if cmd_name in self._announced():
             return click.RichCommand(name=cmd_name, help="Added by a plugin.")
         return None
 
@@ -49,6 +50,10 @@ class LazyGroup(click.RichGroup):
             return name, _load_from_plugin(ctx, name), args[1:]
         return super().resolve_command(ctx, args)
 
+    def _announced(self) -> set[str]:
+        """The commands that installed distributions announce; none of their code is imported."""
+        return entry_points(group=_ANNOUNCED).names if self._takes_announced else set()
+
 
 def _load_from_plugin(ctx: click.Context, name: str) -> click.Command:
     from gateway.runtime.commands import register_commands
@@ -56,8 +61,3 @@ def _load_from_plugin(ctx: click.Context, name: str) -> click.Command:
     collected = click.RichGroup(name="plugins")
     register_commands(collected, name, ctx.obj.settings())
     return collected.commands[name]
-
-
-def _announced() -> set[str]:
-    """The commands that installed distributions announce; none of their code is imported."""
-    return entry_points(group=_ANNOUNCED).names

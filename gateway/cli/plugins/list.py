@@ -1,4 +1,4 @@
-"""`gateway plugins`: which plugins there are and what they do."""
+"""`gateway plugins list`: which plugins there are and what became of each."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("name", "version", "origin", "api", "state", "hooks", "reason")
 
 
-@click.group()
-def group() -> None:
-    """Tell which plugins there are and what they do."""
-
-
-@group.command("list")
+@click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def list_plugins(context: "Context", as_json: bool) -> None:
