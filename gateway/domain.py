@@ -116,6 +116,8 @@ class Route(msgspec.Struct, frozen=True):
 
     name: str
     targets: tuple[Model, ...]
+    strategy: str = "ordered"
+    """Name of the routing strategy; `ordered` is built in."""
     is_model: bool = False
     """True when the name is a model's own id or name: a route of one."""
 

@@ -7,6 +7,7 @@
     │   └── RequestTimeout            408  request_timeout
     ├── Unauthenticated               401  invalid_api_key
     ├── PermissionDenied              403  insufficient_scope
+    ├── RateLimited                   429  rate_limit_exceeded
     ├── ModelNotFound                 404  model_not_found
     ├── LookupFailed                  500  lookup_failed
     ├── PluginError                   503  plugin_error
@@ -99,6 +100,12 @@ class PermissionDenied(GatewayError):
     """The caller is known and lacks the scope."""
 
     status_code, type, code, log_level = 403, "permission_error", "insufficient_scope", logging.INFO
+
+
+class RateLimited(GatewayError):
+    """A limiter refused; `retry_after` says when to come again."""
+
+    status_code, type, code, log_level = 429, "rate_limit_error", "rate_limit_exceeded", logging.INFO
 
 
 class ModelNotFound(GatewayError):

@@ -11,7 +11,20 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from gateway.protocols import Authenticator, ErrorMapper, Gateway, Lifespan, ModelLookup, Provider, UsageSink
+    from gateway.protocols import (
+        Authenticator,
+        ErrorMapper,
+        Gateway,
+        Lifespan,
+        Limiter,
+        ModelLookup,
+        Provider,
+        RequestTransform,
+        RoutingStrategy,
+        StreamObserver,
+        StreamTransform,
+        UsageSink,
+    )
 
 PROJECT = "litestar_gateway"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -42,10 +55,60 @@ def register_model_lookups(gateway: "Gateway") -> "Iterable[ModelLookup] | None"
 
 
 @hookspec
+def register_limiters(gateway: "Gateway") -> "Iterable[Limiter] | None":
+    """Refuse what would be too much.
+
+    All are asked, in order, once the route is known; the first refusal is the answer.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_request_transforms(gateway: "Gateway") -> "Iterable[RequestTransform] | None":
+    """Change requests before they are sent, or refuse them.
+
+    Each gets what the one before it returned, once for every exchange.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_strategies(gateway: "Gateway") -> "Iterable[RoutingStrategy] | None":
+    """Order a route's models.
+
+    A route names its strategy; two enabled plugins with a strategy of one name are refused.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
 def register_providers(gateway: "Gateway") -> "Iterable[Provider] | None":
     """Speak an upstream's dialect.
 
     A model names its provider; two enabled plugins with a provider of one name are refused.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_stream_transforms(gateway: "Gateway") -> "Iterable[StreamTransform] | None":
+    """Change answers as they pass.
+
+    Started for every attempt; each step gets what the one before it returned.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_stream_observers(gateway: "Gateway") -> "Iterable[StreamObserver] | None":
+    """Look at answers as they pass, without changing them.
+
+    Started for every attempt; told what the client gets, after all stream transforms.
 
     .. versionadded:: 0.1
     """

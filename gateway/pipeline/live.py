@@ -6,13 +6,14 @@ from gateway.domain import Exchange
 from gateway.events import Cause
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import Pump
-from gateway.protocols import Receive
+from gateway.protocols import Limiter, Receive
+from gateway.runtime import Registered
 
 
 class Live:
     """One running exchange; its task is cancelled with a cause, never without."""
 
-    __slots__ = ("_task", "_watcher", "cause", "exchange", "outlet", "pump")
+    __slots__ = ("_task", "_watcher", "acquired", "cause", "exchange", "outlet", "pump")
 
     def __init__(self, exchange: Exchange, outlet: Outlet) -> None:
         task = asyncio.current_task()
@@ -22,6 +23,8 @@ class Live:
         self.exchange = exchange
         self.outlet = outlet
         self.pump: Pump | None = None
+        self.acquired: list[Registered[Limiter]] = []
+        """Limiters that let it in and are owed its settlement."""
         self.cause: Cause | None = None
         """Why it was stopped from outside."""
 

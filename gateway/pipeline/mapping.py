@@ -4,23 +4,26 @@ from collections.abc import Iterable
 
 from gateway.domain import Attempt
 from gateway.errors import GatewayError, Headers, PluginError, UpstreamTimeout, UpstreamUnreachable
-from gateway.protocols import ClientDialect, Logger
+from gateway.pipeline.calls import Calls
+from gateway.protocols import ClientDialect
 from gateway.runtime import Generation
 from gateway.secrets import Secret, redact
 
 
-def map_error(generation: Generation, error: Exception, attempt: Attempt | None, log: Logger) -> GatewayError:
+def map_error(generation: Generation, error: Exception, attempt: Attempt | None, calls: Calls) -> GatewayError:
     """What the first mapper says, else the built-in rule; total, whatever a mapper does."""
     for mapper in generation.error_mappers:
+        if calls.faults.quarantined(mapper.plugin, "error_mappers"):
+            continue
         try:
             mapped: object = mapper.object.map(error, attempt)
         except Exception as fault:  # noqa: BLE001 - a named border: mappers are plugins, and must not hide the error
-            log.error("error_mapper_failed", plugin=mapper.plugin, error=type(fault).__name__)
+            calls.fault(mapper.plugin, "error_mappers", fault)
             continue
         if isinstance(mapped, GatewayError):
             return mapped
         if mapped is not None:
-            log.error("error_mapper_failed", plugin=mapper.plugin, error=f"returned {type(mapped).__name__}")
+            calls.fault(mapper.plugin, "error_mappers", TypeError(f"map returned {type(mapped).__name__}"))
     return _built_in(error, attempt)
 
 

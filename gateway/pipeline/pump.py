@@ -79,7 +79,7 @@ class Pump:
         """End the stream from outside: shutdown, a client that is gone or too slow."""
         if not self._done.done():
             self.cause = cause
-            self._settle(self._relay.end(cause))
+            self._ended(cause)
 
     async def _drain(self) -> None:
         """The client takes the rest of what was written; then its connection is cut if that is how the answer ends."""
@@ -100,8 +100,11 @@ class Pump:
         if self._done.done():
             return
         self._last_read = time.monotonic()
+        self._deliver(self._guarded(self._relay.feed, data))
+
+    def _deliver(self, out: bytes) -> None:
+        """What one read became goes to the client; the answer may have ended with it."""
         relay = self._relay
-        out = self._guarded(relay.feed, data)
         if relay.closed:
             self._settle(out)
         elif out or (relay.open and not self._outlet.started):
@@ -117,23 +120,31 @@ class Pump:
         if self._done.done():
             return
         if isinstance(error, UpstreamBroken):
-            self._settle(self._relay.take([error.failure]))
+            self._broke(error)
             return
         self.cause = Cause.EOF if error is None else Cause.RESET
-        self._settle(self._guarded(self._relay.end, self.cause))
+        self._ended(self.cause)
+
+    def _broke(self, error: UpstreamBroken) -> None:
+        self._settle(self._guarded(self._relay.take, [error.failure]))
+
+    def _ended(self, cause: Cause) -> None:
+        self._settle(self._guarded(self._relay.end, cause))
 
     def _guarded(self, step: Callable[[T], bytes], argument: T) -> bytes:
         """A named border: a dialect may be a plugin's, and its fault is this answer's failure."""
         try:
             return step(argument)
         except Exception as error:  # noqa: BLE001
-            return self._relay.take([_failure_of(error)])
+            return self._relay.fail(failure_of(error))
 
     async def _iterate(self, upstream: EventUpstream) -> None:
         try:
             async for event in upstream.events:
                 self._last_read = time.monotonic()
-                out = self._relay.take([event])
+                out = await self._relay.take_waiting([event]) if self._relay.waits else self._relay.take([event])
+                if self._done.done():
+                    return
                 if self._relay.closed:
                     self._settle(out)
                     return
@@ -143,7 +154,7 @@ class Pump:
         except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
             if not self._done.done():
                 self.error = error
-                self._settle(self._relay.take([_failure_of(error)]))
+                self._settle(self._relay.fail(failure_of(error)))
             return
         self.end(None)
 
@@ -166,6 +177,9 @@ class Pump:
             self._slow_timer.cancel()
             self._slow_timer = None
         self._last_read = time.monotonic()
+        self._resume()
+
+    def _resume(self) -> None:
         if self._body is not None and not self._done.done():
             self._body.resume()
 
@@ -212,6 +226,11 @@ class Pump:
             if timer is not None:
                 timer.cancel()
 
+    @property
+    def _busy(self) -> bool:
+        """It is not the upstream who is waited for."""
+        return self._outlet.waiting
+
     def _first(self) -> None:
         if not self._relay.open:
             self.stop(Cause.FIRST_TIMEOUT)
@@ -224,13 +243,14 @@ class Pump:
     def _idle(self) -> None:
         limit = AFTER_FINISH if self._finishing else self._attempt.model.timeouts.idle
         silent = time.monotonic() - self._last_read
-        if silent >= limit and not self._outlet.waiting:
+        if silent >= limit and not self._busy:
             self.stop(Cause.IDLE)
         else:
             self._wait_for_silence(max(limit - silent, 0.05))
 
 
-def _failure_of(error: Exception) -> Failure:
+def failure_of(error: Exception) -> Failure:
+    """The failure that an exception in the middle of an answer is."""
     if isinstance(error, GatewayError):
         return Failure(code=error.code, message=error.message, status=error.status, retryable=error.retryable)
     return Failure(code="plugin_error", message="The provider failed in the middle of the answer.", retryable=False)

@@ -9,6 +9,8 @@ from gateway.domain import Attempt, Exchange, Model, Outcome, Route
 from gateway.errors import (
     GatewayError,
     Headers,
+    Overloaded,
+    PluginError,
     ShuttingDown,
     StaleConnection,
     UpstreamBroken,
@@ -18,11 +20,15 @@ from gateway.errors import (
     UpstreamTimeout,
 )
 from gateway.events import Answer, Cause, Failure
+from gateway.pipeline.calls import Calls
 from gateway.pipeline.clients import ClientCache
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import map_error
+from gateway.pipeline.observers import start_observers
 from gateway.pipeline.pump import Pump
 from gateway.pipeline.relay import Relay
+from gateway.pipeline.steps import start_steps
+from gateway.pipeline.waiting import WaitingPump
 from gateway.protocols import ByteUpstream, ClientDialect, Logger, Upstream
 from gateway.requests import ChatRequest
 from gateway.routing import Health, RetryBudgets, delay_before
@@ -35,7 +41,8 @@ TRIES = 3
 class Router:
     """Tries a route's models until one answers; nothing is tried again once content went out."""
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, calls: Calls, log: Logger) -> None:
+        self._calls = calls
         self._log = log
         self._health = Health()
         self._budgets = RetryBudgets()
@@ -47,7 +54,7 @@ class Router:
         assert exchange.route is not None
         assert exchange.request is not None
         request = _addressed(exchange.request, exchange.route)
-        targets = self._health.order(exchange.route.targets)
+        targets = self._order(generation, exchange.route, request)
         if (held := self._health.held(targets)) is not None:
             raise _held(held)
         self._budgets.request(targets[0].tenant)
@@ -65,6 +72,22 @@ class Router:
                 raise error
             if wait:
                 await asyncio.sleep(wait)
+
+    def _order(self, generation: Generation, route: Route, request: ChatRequest) -> Sequence[Model]:
+        """The models to try, by the route's strategy; raises `PluginError` when it cannot say."""
+        strategy = generation.strategies.get(route.strategy)
+        if strategy is None:
+            if route.strategy != "ordered":
+                text = f'No enabled plugin provides the strategy "{route.strategy}".'
+                raise PluginError(text, plugin=route.strategy)
+            return self._health.order(route.targets)
+        try:
+            ordered = [model for model in strategy.object.order(route, request, self._health) if model in route.targets]
+        except Exception as error:  # noqa: BLE001 - a named border
+            self._calls.refuse(strategy.plugin, "strategies", error)
+        if not ordered:
+            raise Overloaded("No model of this route can serve the request now.")
+        return ordered
 
     def _next(
         self, error: GatewayError, number: int, targets: Sequence[Model], position: int
@@ -92,11 +115,11 @@ class Router:
             with self.clients.lease(generation, attempt.model) as client:
                 async with asyncio.timeout(attempt.model.timeouts.first):
                     upstream = await client.open(request, attempt)
-                await self._relay(live, upstream, dialect, headers, request)
+                await self._relay(live, generation, upstream, dialect, headers, request)
         except TimeoutError:
             attempt.error = UpstreamTimeout("Request timed out.")
         except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
-            attempt.error = map_error(generation, error, attempt, self._log)
+            attempt.error = map_error(generation, error, attempt, self._calls)
         finally:
             live.pump = None
             _settle(attempt, live)
@@ -107,20 +130,37 @@ class Router:
         return attempt.error
 
     async def _relay(
-        self, live: Live, upstream: Upstream, dialect: ClientDialect, headers: Headers, request: ChatRequest
+        self,
+        live: Live,
+        generation: Generation,
+        upstream: Upstream,
+        dialect: ClientDialect,
+        headers: Headers,
+        request: ChatRequest,
     ) -> None:
         """Move the answer; raises what it failed with when nothing of it went out."""
         attempt = live.exchange.attempts[-1]
         answer = attempt.answer = Answer(request.choices)
+        body = upstream.body if isinstance(upstream, ByteUpstream) else None
+        try:
+            relay = Relay(
+                upstream.dialect if isinstance(upstream, ByteUpstream) else None,
+                dialect.writer(request, upstream.dialect.name if isinstance(upstream, ByteUpstream) else ""),
+                answer,
+                content_type=next((v for k, v in body.headers if k == "content-type"), "") if body else "",
+                lenient=dialect.lenient,
+                steps=start_steps(generation, live.exchange, self._calls),
+                observers=start_observers(generation, live.exchange, self._calls),
+            )
+        except BaseException:
+            if body is not None:
+                body.close()
+            raise
+        kind = WaitingPump if relay.waits else Pump
+        live.pump = pump = kind(attempt, relay, live.outlet, headers)
         if isinstance(upstream, ByteUpstream):
-            writer = dialect.writer(request, upstream.dialect.name)
-            content_type = next((v for k, v in upstream.body.headers if k == "content-type"), "")
-            relay = Relay(upstream.dialect, writer, answer, content_type=content_type, lenient=dialect.lenient)
-            live.pump = pump = Pump(attempt, relay, live.outlet, headers)
             await pump.run_bytes(upstream.body)
         else:
-            relay = Relay(None, dialect.writer(request, ""), answer)
-            live.pump = pump = Pump(attempt, relay, live.outlet, headers)
             await pump.run_events(upstream)
         live.cause = live.cause or (pump.cause if pump.cause in (Cause.CLIENT_SLOW, Cause.SHUTDOWN) else None)
         if answer.failure is None:

@@ -10,14 +10,15 @@ from gateway.domain import Exchange, Principal
 from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamFault
 from gateway.events import Cause
 from gateway.pipeline.body import ClientLeft, read_body
+from gateway.pipeline.calls import Calls
 from gateway.pipeline.credentials import credentials_of
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.router import Router, outcome_of
-from gateway.pipeline.stages import authenticate, look_up
+from gateway.pipeline.stages import admit, authenticate, look_up, transform
 from gateway.protocols import ClientDialect, Logger, Receive, Scope, Send
-from gateway.runtime import Generation, Generations
+from gateway.runtime import Faults, Generation, Generations
 from gateway.secrets import Secret
 from gateway.usage import UsageDispatcher, usage_record
 
@@ -33,7 +34,11 @@ class Pipeline:
         self._usage = usage
         self._body_limit = body_limit
         self._log = log
-        self._router = Router(log)
+        self.faults = Faults()
+        """What plugins did wrong so far."""
+        self._calls = Calls(self.faults, log)
+        self._router = Router(self._calls, log)
+        self._settling: set[asyncio.Task[None]] = set()
         self._running: set[Live] = set()
         self._idle = asyncio.Event()
         self.draining = False
@@ -62,8 +67,8 @@ class Pipeline:
         finally:
             live.unwatch()
             self._running.discard(live)
-            self._generations.release(generation)
             self._settle(live)
+            self._let_go(live, generation)
             if not self._running:
                 self._idle.set()
 
@@ -79,7 +84,9 @@ class Pipeline:
         await self._wait_idle(CLEANUP)
 
     async def aclose(self) -> None:
-        """Close the provider clients."""
+        """Wait for what is still settled, then close the provider clients."""
+        if self._settling:
+            await asyncio.wait(self._settling)
         await self._router.clients.aclose()
 
     async def _answer(
@@ -97,9 +104,12 @@ class Pipeline:
                 raise ShuttingDown("The gateway is shutting down.", retry_after=1)
             body = await read_body(scope, receive, self._body_limit)
             live.watch(receive)
-            exchange.principal = anonymous or await authenticate(generation, credentials_of(scope), "chat", self._log)
+            calls = self._calls
+            exchange.principal = anonymous or await authenticate(generation, credentials_of(scope), "chat", calls)
             exchange.request = dialect.read_request(body)
-            exchange.route = await look_up(generation, exchange.request, exchange.principal, self._log)
+            exchange.route = await look_up(generation, exchange.request, exchange.principal, calls)
+            await admit(generation, exchange, calls, live.acquired)
+            exchange.request = await transform(generation, exchange, calls)
             headers = (*dialect.headers, ("x-request-id", exchange.id))
             await self._router.run(live, generation, dialect, headers)
         except ClientLeft:
@@ -141,6 +151,25 @@ class Pipeline:
             detail=_detail(exchange),
             seconds=round(time.monotonic() - exchange.started, 4),
         )
+
+    def _let_go(self, live: Live, generation: Generation) -> None:
+        """Release the generation, once the limiters that let the exchange in have heard of its end."""
+        if not live.acquired:
+            self._generations.release(generation)
+            return
+        task = asyncio.get_running_loop().create_task(self._settle_limiters(live, generation))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settle_limiters(self, live: Live, generation: Generation) -> None:
+        try:
+            for limiter in reversed(live.acquired):
+                try:
+                    await self._calls.within(limiter.object.settle(live.exchange))
+                except Exception as error:  # noqa: BLE001 - a named border: the exchange is over
+                    self._calls.fault(limiter.plugin, "limiters", error)
+        finally:
+            self._generations.release(generation)
 
     async def _wait_idle(self, timeout: float) -> None:
         self._idle.clear()

@@ -1,26 +1,27 @@
-"""The stages before the router: who calls, what the name stands for, whether they may."""
+"""The stages before the router: who calls, what the name stands for, whether they may, what is sent."""
 
-from gateway.domain import Credentials, Principal, Route, Scope
-from gateway.errors import GatewayError, LookupFailed, ModelNotFound, PermissionDenied, PluginError, Unauthenticated
-from gateway.protocols import Logger
+import msgspec
+
+from gateway.domain import Credentials, Exchange, Principal, Route, Scope
+from gateway.errors import GatewayError, LookupFailed, ModelNotFound, PermissionDenied, Unauthenticated
+from gateway.pipeline.calls import Calls, skips
+from gateway.protocols import Limiter
 from gateway.requests import ChatRequest
-from gateway.runtime import Generation
+from gateway.runtime import Generation, Registered
 
 
-async def authenticate(generation: Generation, credentials: Credentials, scope: Scope, log: Logger) -> Principal:
+async def authenticate(generation: Generation, credentials: Credentials, scope: Scope, calls: Calls) -> Principal:
     """The caller; raises `Unauthenticated` when nobody knows it, `PermissionDenied` without the scope.
 
-    An authenticator that fails refuses: `PluginError`, never the next one's turn.
+    An authenticator that fails or hangs refuses: `PluginError`, never the next one's turn.
     """
     for authenticator in generation.authenticators:
         try:
-            principal = await authenticator.object.authenticate(credentials)
+            principal = await calls.within(authenticator.object.authenticate(credentials))
         except GatewayError:
             raise
-        except Exception as error:
-            log.error("authenticator_failed", plugin=authenticator.plugin, error=type(error).__name__)
-            text = f'The plugin "{authenticator.plugin}" failed to authenticate.'
-            raise PluginError(text, plugin=authenticator.plugin) from error
+        except Exception as error:  # noqa: BLE001 - a named border
+            calls.refuse(authenticator.plugin, "authenticators", error)
         if principal is not None:
             break
     else:
@@ -30,7 +31,7 @@ async def authenticate(generation: Generation, credentials: Credentials, scope: 
     return principal
 
 
-async def look_up(generation: Generation, request: ChatRequest, principal: Principal, log: Logger) -> Route:
+async def look_up(generation: Generation, request: ChatRequest, principal: Principal, calls: Calls) -> Route:
     """The route asked for, as far as the caller may use it; a forbidden one is as unknown as an unknown one.
 
     For a malformed id the lookups are asked for their words only: a name must not be found in an id's place.
@@ -38,18 +39,53 @@ async def look_up(generation: Generation, request: ChatRequest, principal: Princ
     words: ModelNotFound | None = None
     for lookup in generation.lookups:
         try:
-            route = await lookup.object.find(request.model, principal)
+            route = await calls.within(lookup.object.find(request.model, principal))
         except ModelNotFound as error:
             words = words or error
             continue
         except LookupFailed:
             raise
         except Exception as error:
-            log.error("lookup_failed", plugin=lookup.plugin, error=type(error).__name__)
-            raise LookupFailed("Model lookup failed.") from error
+            calls.fault(lookup.plugin, "model_lookups", error)
+            status = 504 if isinstance(error, TimeoutError) else None
+            raise LookupFailed("Model lookup failed.", status=status) from error
         if route is not None and not request.malformed_id:
             targets = tuple(model for model in route.targets if model.enabled and principal.may_use(model))
             if not targets:
                 raise ModelNotFound
-            return route if len(targets) == len(route.targets) else Route(route.name, targets, route.is_model)
+            return route if len(targets) == len(route.targets) else msgspec.structs.replace(route, targets=targets)
     raise words or ModelNotFound(request.malformed_id)
+
+
+async def admit(generation: Generation, exchange: Exchange, calls: Calls, acquired: list[Registered[Limiter]]) -> None:
+    """Let every limiter reserve what the exchange needs; those that did are in `acquired`, to be settled.
+
+    A limiter that fails or hangs refuses.
+    """
+    for limiter in generation.limiters:
+        try:
+            await calls.within(limiter.object.acquire(exchange))
+        except GatewayError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a named border
+            calls.refuse(limiter.plugin, "limiters", error)
+        acquired.append(limiter)
+
+
+async def transform(generation: Generation, exchange: Exchange, calls: Calls) -> ChatRequest:
+    """The request as the request transforms leave it."""
+    assert exchange.request is not None
+    request = exchange.request
+    for changer in generation.request_transforms:
+        if skips(changer.object) and calls.faults.quarantined(changer.plugin, "request_transforms"):
+            continue
+        try:
+            changed = await calls.within(changer.object.transform(request, exchange))
+            if not isinstance(changed, ChatRequest):
+                raise TypeError(f"transform returned {type(changed).__name__}")
+        except Exception as error:  # noqa: BLE001 - a named border
+            calls.judge(changer, "request_transforms", error)
+        else:
+            calls.faults.worked(changer.plugin, "request_transforms")
+            request = changed
+    return request

@@ -39,8 +39,11 @@ class Health:
         """The targets in their order, those cooling down last."""
         if len(targets) == 1:
             return targets
-        now = self._clock()
-        return sorted(targets, key=lambda model: self._until(model) > now)
+        return sorted(targets, key=self.cooling)
+
+    def cooling(self, model: Model) -> bool:
+        """Whether the model failed lately and is better left alone."""
+        return self._until(model) > self._clock()
 
     def held(self, targets: Sequence[Model]) -> float | None:
         """Seconds until the first of the targets may be asked again; None when one may be asked now."""

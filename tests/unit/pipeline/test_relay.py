@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.events import Answer, Cause, End, Finish, Text
-from gateway.pipeline.relay import BODY_LIMIT, Relay
+from gateway.pipeline.intake import BODY_LIMIT
+from gateway.pipeline.relay import Relay
 from gateway.wire.chat import CHAT
 from gateway_chatbot_ui.dialect import ChatbotUi
 

@@ -1,0 +1,52 @@
+"""How the pipeline calls plugins: within a time limit, every fault named, none hidden."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, NoReturn, TypeVar
+
+from gateway.errors import GatewayError, PluginError
+from gateway.protocols import Logger
+from gateway.runtime import Faults, Registered
+
+T = TypeVar("T")
+
+LIMIT = 15.0
+"""Seconds that one call of a plugin may take before the first byte to the upstream."""
+
+
+class Calls:
+    """Calls plugins' objects and keeps account of their faults."""
+
+    def __init__(self, faults: Faults, log: Logger, *, limit: float = LIMIT) -> None:
+        self.faults = faults
+        self._log = log
+        self._limit = limit
+
+    async def within(self, waiting: Awaitable[T]) -> T:
+        """The result; raises `TimeoutError` when it takes too long."""
+        async with asyncio.timeout(self._limit):
+            return await waiting
+
+    def fault(self, plugin: str, stage: str, error: BaseException) -> None:
+        """Count and log what a plugin raised."""
+        self._log.error("plugin_failed", plugin=plugin, hook=f"register_{stage}", error=type(error).__name__)
+        if self.faults.failed(plugin, stage):
+            self._log.error("plugin_quarantined", plugin=plugin, hook=f"register_{stage}")
+
+    def refuse(self, plugin: str, stage: str, error: BaseException) -> NoReturn:
+        """Count what a plugin raised, and refuse the exchange: this stage fails closed."""
+        self.fault(plugin, stage, error)
+        raise PluginError(f'The plugin "{plugin}" failed.', plugin=plugin) from error
+
+    def judge(self, registered: Registered[Any], stage: str, error: Exception) -> None:
+        """A transform raised: a refusal of its own passes, a fault follows the transform's rule."""
+        if isinstance(error, GatewayError):
+            raise error
+        if not skips(registered.object):
+            self.refuse(registered.plugin, stage, error)
+        self.fault(registered.plugin, stage, error)
+
+
+def skips(transform: object) -> bool:
+    """Whether a transform that fails is left out; one that guards never is."""
+    return getattr(transform, "on_error", "fail") == "skip" and not getattr(transform, "guard", False)

@@ -1,0 +1,156 @@
+"""The stages of an exchange: what plugins provide."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from gateway.domain import Attempt, Credentials, Exchange, Model, Principal, Route, UsageRecord
+from gateway.errors import GatewayError
+from gateway.events import End, Event, Failure, Finish, Start, Usage
+from gateway.protocols.upstream import Upstream
+from gateway.requests import ChatRequest
+
+
+class Authenticator(Protocol):
+    """Tells who calls."""
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """The caller; None = these are not my credentials, ask the next. Raise `Unauthenticated` to refuse."""
+        ...
+
+
+class ModelLookup(Protocol):
+    """Finds what a name stands for."""
+
+    async def find(self, name: str, principal: Principal) -> Route | None:
+        """The route of that name, or None = not mine, ask the next.
+
+        Raise `ModelNotFound(text)` for None with words: the first such text is used if nobody answers.
+        Raise `LookupFailed` when the backend cannot be asked. Ownership is checked again by the core.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """Speaks one upstream dialect."""
+
+    name: str
+
+    def connect(self, model: Model) -> "ProviderClient":
+        """A client for this base URL and credential; kept in a bounded cache by `Model.tenant`, closed on eviction."""
+        ...
+
+
+class ProviderClient(Protocol):
+    """Opens answers at one upstream with one credential."""
+
+    async def open(self, request: ChatRequest, attempt: Attempt) -> Upstream:
+        """Send the request and return once the response's head is there.
+
+        Raise `UpstreamError(status, body, headers)` for an error answer, or any exception an error mapper knows.
+        Cancellation must close the connection at once.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close what the client holds."""
+        ...
+
+
+class ErrorMapper(Protocol):
+    """Turns foreign exceptions into the gateway's error tree."""
+
+    def map(self, error: Exception, attempt: Attempt | None) -> GatewayError | None:
+        """The gateway's error for this one, None = ask the next. Synchronous and total: it never raises."""
+        ...
+
+
+class UsageSink(Protocol):
+    """Receives what attempts consumed, in batches, off the request's path."""
+
+    async def write(self, records: Sequence[UsageRecord]) -> None:
+        """Store the records; the same attempt may come twice, so be idempotent by `attempt_id`."""
+        ...
+
+
+class Limiter(Protocol):
+    """Decides whether an exchange may go on, by what it would take."""
+
+    async def acquire(self, exchange: Exchange) -> None:
+        """Reserve what the exchange needs; raise a `GatewayError`, such as `RateLimited`, to refuse it.
+
+        Principal, request and route are known. What was reserved before a refusal is settled like everything else.
+        """
+        ...
+
+    async def settle(self, exchange: Exchange) -> None:
+        """Replace the reservation by what was used; called once for every `acquire` that returned.
+
+        Read `exchange.outcome`, `exchange.answer` and its usage. Nobody waits for it.
+        """
+        ...
+
+
+class RoutingStrategy(Protocol):
+    """Orders a route's models."""
+
+    name: str
+    """What `Route.strategy` calls it."""
+
+    def order(self, route: Route, request: ChatRequest, health: "HealthView") -> Sequence[Model]:
+        """The models to try, first to last; a subset is allowed, an empty one means the route cannot serve this."""
+        ...
+
+
+class HealthView(Protocol):
+    """What is known of upstreams, to look at."""
+
+    def cooling(self, model: Model) -> bool:
+        """Whether the model failed lately and is better left alone."""
+        ...
+
+
+class RequestTransform(Protocol):
+    """Changes requests before they are sent, or refuses them.
+
+    Optional attributes: `on_error = "fail"` (default: the client gets `plugin_error`) or `"skip"` (go on with the
+    request as it was); `guard = True` for one that protects: it never skips, and the gateway does not start without.
+    """
+
+    async def transform(self, request: ChatRequest, exchange: Exchange) -> ChatRequest:
+        """The request to send; the same object when there is nothing to change. Raise a `GatewayError` to refuse."""
+        ...
+
+
+Step: TypeAlias = Callable[[list[Event]], list[Event]]
+"""What one read brought -> what goes on; the same list = unchanged."""
+AsyncStep: TypeAlias = Callable[[list[Event]], Awaitable[list[Event]]]
+"""The same for a step that waits; costs the exchange a task."""
+
+
+class StreamTransform(Protocol):
+    """Changes answers as they pass; the same optional attributes as `RequestTransform`."""
+
+    def start(self, exchange: Exchange) -> Step | AsyncStep | None:
+        """A fresh step for one attempt's answer, None = not this one.
+
+        Events are changed by `msgspec.structs.replace`, never in place. Every stream ends with one `End` or `Failure`:
+        a step that holds text back gives it out when it sees another part, `Finish`, `End` or `Failure`.
+        """
+        ...
+
+
+class StreamObserver(Protocol):
+    """Looks at answers as they pass; cannot change anything."""
+
+    @property
+    def wants(self) -> frozenset[type[Event]]:
+        """The events to be told; `OBSERVED`, which is meant where there is none, costs nothing for a chunk of text."""
+        ...
+
+    def start(self, exchange: Exchange) -> Callable[[Sequence[Event]], None] | None:
+        """A callback for one attempt's answer, None = not this one; it must not block."""
+        ...
+
+
+OBSERVED: Final[frozenset[type[Event]]] = frozenset({Start, Usage, Finish, End, Failure})
+"""What observers are told by default: everything but the content."""
