@@ -20,6 +20,7 @@ from gateway import (
     Principal,
     Provider,
     Route,
+    RoutingStrategy,
     UpstreamError,
 )
 from gateway.egress import EgressClient, EgressPolicy
@@ -147,9 +148,9 @@ class House:
         self.names.routes[name] = Route.of(model)
         return model
 
-    def route(self, name: str, *models: Model) -> None:
+    def route(self, name: str, *models: Model, strategy: str = "ordered") -> None:
         """Several models behind one name."""
-        self.names.routes[name] = Route(name, models)
+        self.names.routes[name] = Route(name, models, strategy)
 
     async def ask(self, name: str):
         """Ask and read the whole answer."""
@@ -175,6 +176,8 @@ async def house(
     lookups: Sequence[ModelLookup] = (),
     providers: Sequence[Provider] = (),
     mappers: Sequence[ErrorMapper] = (),
+    strategies: Sequence[RoutingStrategy] = (),
+    **stages: Sequence[Any],
 ) -> AsyncIterator[House]:
     """Run the whole thing."""
     log = Log()
@@ -189,6 +192,8 @@ async def house(
                 authenticators=tuple(Registered("auth", one) for one in authenticators),
                 lookups=tuple(Registered("lookup", one) for one in (*lookups, names)),
                 error_mappers=tuple(Registered("mapper", one) for one in mappers),
+                strategies={one.name: Registered(one.name, one) for one in strategies},
+                **{stage: tuple(Registered(stage, one) for one in objects) for stage, objects in stages.items()},
                 providers={one.name: Registered(one.name, one) for one in all_providers},
             )
         )
