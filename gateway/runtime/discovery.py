@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.runtime import apirange
+from gateway.runtime.kinds import Declared, declared
 
 GROUP = "litestar_gateway.plugins"
 OURS = "litestar-gateway"
@@ -27,6 +28,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     api: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     """Its distribution's requirements."""
+    declared: Declared = Declared()
+    """What its distribution's keywords say of it."""
     load: Callable[[], Any]
     """Import it; whatever its code raises comes through."""
 
@@ -62,13 +65,15 @@ def normalised(name: str) -> str:
 
 def _installed(point: EntryPoint) -> Candidate:
     distribution = point.dist
+    keywords = _keywords(distribution)
     return Candidate(
         name=point.name,
         distribution=normalised(distribution.name) if distribution else "unknown",
         version=distribution.version if distribution else "",
         origin=point.value,
-        api=apirange.declared(_keywords(distribution)),
+        api=apirange.declared(keywords),
         requires=tuple(distribution.requires or ()) if distribution else (),
+        declared=declared(keywords),
         load=point.load,
     )
 

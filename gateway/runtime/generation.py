@@ -1,5 +1,6 @@
-"""One immutable, fully assembled set of plugins, and how it is made."""
+"""One immutable, fully assembled set of plugins."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
@@ -7,10 +8,23 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gateway.protocols import Authenticator, ErrorMapper, Gateway, Lifespan, ModelLookup, Provider, UsageSink
-from gateway.runtime.plugins import PluginEntry, PluginLoadError, Plugins
-from gateway.runtime.shapes import check
+from gateway.protocols import (
+    Authenticator,
+    ErrorMapper,
+    Lifespan,
+    Limiter,
+    ModelLookup,
+    Provider,
+    RequestTransform,
+    RoutingStrategy,
+    StreamObserver,
+    StreamTransform,
+    UsageSink,
+)
+from gateway.runtime.order import Place
+from gateway.runtime.plugins import PluginLoadError
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -27,134 +41,76 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     authenticators: tuple[Registered[Authenticator], ...] = ()
     lookups: tuple[Registered[ModelLookup], ...] = ()
+    limiters: tuple[Registered[Limiter], ...] = ()
+    request_transforms: tuple[Registered[RequestTransform], ...] = ()
+    stream_transforms: tuple[Registered[StreamTransform], ...] = ()
+    stream_observers: tuple[Registered[StreamObserver], ...] = ()
     error_mappers: tuple[Registered[ErrorMapper], ...] = ()
     usage_sinks: tuple[Registered[UsageSink], ...] = ()
+    strategies: Mapping[str, Registered[RoutingStrategy]] = MappingProxyType({})
     providers: Mapping[str, Registered[Provider]] = MappingProxyType({})
     lifespans: tuple[Registered[Lifespan], ...] = ()
     app_inits: tuple[Registered[Callable[[Any], None]], ...] = ()
+    order: Mapping[str, tuple[Place, ...]] = MappingProxyType({})
+    """Every stage's plugins in the order to ask, each with why it stands there."""
+    failed: Mapping[str, str] = MappingProxyType({})
+    """Plugins that were to serve and do not, with the reason."""
+    spared: frozenset[str] = frozenset()
+    """Plugins that it serves without when their lifespan does not start."""
+    start_seconds: float = 20.0
+    """How long a lifespan may take to start."""
 
     def on_app_init(self, app_config: Any) -> None:
         """Let every plugin add to Litestar's `AppConfig`; raises `PluginLoadError` naming the one that failed."""
         for registered in self.app_inits:
             registered.object(app_config)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Hold the plugins' lifespans open; a generation runs once.
-
-        When one fails to start, those before it are closed and `PluginLoadError` names it.
-        """
-        async with AsyncExitStack() as stack:
-            for registered in self.lifespans:
-                await _enter(stack, registered)
-            yield
-
-
-def assemble(plugins: Plugins, gateway_for: Callable[[PluginEntry], Gateway], number: int) -> Generation:
-    """Call every hook once and keep what it returned; raises `PluginLoadError` for the first that cannot serve.
-
-    Objects are in pluggy's order: `tryfirst`, then the last registered first, so others' before the gateway's own.
-    """
-    collector = _Collector(plugins, gateway_for)
-    return Generation(
-        number=number,
-        authenticators=collector.objects("register_authenticators", Authenticator),
-        lookups=collector.objects("register_model_lookups", ModelLookup),
-        error_mappers=collector.objects("register_error_mappers", ErrorMapper),
-        usage_sinks=collector.objects("register_usage_sinks", UsageSink),
-        providers=_by_name(plugins, collector.objects("register_providers", Provider)),
-        lifespans=collector.lifespans(),
-        app_inits=collector.app_inits(),
-    )
-
-
-class _Collector:
-    """Calls implementations one by one: through `pm.hook` the objects would lose their plugin's name."""
-
-    def __init__(self, plugins: Plugins, gateway_for: Callable[[PluginEntry], Gateway]) -> None:
-        self._plugins = plugins
-        self._gateways = {entry.name: gateway_for(entry) for entry in plugins.active}
-
-    def objects(self, hook: str, protocol: type[Any]) -> tuple[Registered[Any], ...]:
-        """What the implementations of a `register_*` hook returned, each checked against its protocol."""
-        found = []
-        for entry, call in self._implementations(hook):
-            for item in _items(entry, hook, call({})):
-                check(entry, hook, protocol, item)
-                found.append(Registered(entry.name, item))
-        return tuple(found)
-
-    def lifespans(self) -> tuple[Registered[Lifespan], ...]:
-        """The context managers of the `lifespan` hooks."""
-        found = []
-        for entry, call in self._implementations("lifespan"):
-            manager = call({})
-            if manager is None:
-                continue
-            if not (hasattr(manager, "__aenter__") and hasattr(manager, "__aexit__")):
-                raise PluginLoadError(f"{entry.title}: its hook 'lifespan' returned no async context manager")
-            found.append(Registered(entry.name, manager))
-        return tuple(found)
-
-    def app_inits(self) -> tuple[Registered[Callable[[Any], None]], ...]:
-        """The `on_app_init` hooks, waiting for the application's configuration."""
-        return tuple(
-            Registered(entry.name, lambda app_config, call=call: call({"app_config": app_config}))
-            for entry, call in self._implementations("on_app_init")
+    def without(self, plugin: str, reason: str) -> "Generation":
+        """The same generation, in which a plugin has failed."""
+        return msgspec.structs.replace(
+            self,
+            authenticators=_others(plugin, self.authenticators),
+            lookups=_others(plugin, self.lookups),
+            limiters=_others(plugin, self.limiters),
+            request_transforms=_others(plugin, self.request_transforms),
+            stream_transforms=_others(plugin, self.stream_transforms),
+            stream_observers=_others(plugin, self.stream_observers),
+            error_mappers=_others(plugin, self.error_mappers),
+            usage_sinks=_others(plugin, self.usage_sinks),
+            strategies=_others_by_name(plugin, self.strategies),
+            providers=_others_by_name(plugin, self.providers),
+            order={stage: tuple(p for p in places if p.plugin != plugin) for stage, places in self.order.items()},
+            failed={**self.failed, plugin: reason},
         )
 
-    def _implementations(self, hook: str) -> Iterable[tuple[PluginEntry, Callable[[dict[str, Any]], Any]]]:
-        for implementation in reversed(getattr(self._plugins.manager.hook, hook).get_hookimpls()):
-            if implementation.wrapper or implementation.hookwrapper:
-                continue
-            entry = self._plugins.entry(implementation.plugin_name)
-            gateway = self._gateways[entry.name]
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Generation"]:
+        """Hold the plugins' lifespans open and give what serves: this generation, or what is left of it.
 
-            def call(
-                arguments: dict[str, Any],
-                implementation: Any = implementation,
-                entry: PluginEntry = entry,
-                gateway: Gateway = gateway,
-            ) -> Any:
-                available = {**arguments, "gateway": gateway}
+        A generation runs once. A `spared` plugin whose lifespan fails to start is left out; any other's ends the start:
+        those before it are closed and `PluginLoadError` names it.
+        """
+        async with AsyncExitStack() as stack:
+            serving = self
+            for registered in self.lifespans:
                 try:
-                    return implementation.function(*(available[name] for name in implementation.argnames))
-                except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
-                    raise _failed(entry, hook, error) from error
-
-            yield entry, call
-
-
-def _items(entry: PluginEntry, hook: str, returned: Any) -> list[Any]:
-    """The objects of one hook; a generator runs here, so what it raises is the hook's failure too."""
-    if returned is None:
-        return []
-    if isinstance(returned, str | bytes | Mapping) or not isinstance(returned, Iterable):
-        if hasattr(returned, "close"):
-            returned.close()  # a coroutine that nobody awaits would warn later, far from its cause
-        raise PluginLoadError(f"{entry.title}: its hook '{hook}' returned {type(returned).__name__}, not a list")
-    try:
-        return list(returned)
-    except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
-        raise _failed(entry, hook, error) from error
+                    await _enter(stack, registered, self.start_seconds)
+                except PluginLoadError as error:
+                    if registered.plugin not in self.spared:
+                        raise PluginLoadError(f"plugin '{registered.plugin}': {error}") from error
+                    serving = serving.without(registered.plugin, str(error))
+            yield serving
 
 
-def _failed(entry: PluginEntry, hook: str, error: BaseException) -> PluginLoadError:
-    return PluginLoadError(f"{entry.title}: its hook '{hook}' failed: {type(error).__name__}: {error}")
+def _others(plugin: str, registered: Iterable[Registered[T]]) -> tuple[Registered[T], ...]:
+    return tuple(one for one in registered if one.plugin != plugin)
 
 
-def _by_name(plugins: Plugins, providers: Iterable[Registered[Provider]]) -> Mapping[str, Registered[Provider]]:
-    found: dict[str, Registered[Provider]] = {}
-    for provider in providers:
-        name = provider.object.name
-        first = found.setdefault(name, provider)
-        if first is not provider:
-            both = " and ".join(plugins.entry(one.plugin).title for one in (first, provider))
-            raise PluginLoadError(f"two providers are called '{name}', of {both}; disable one of the plugins")
-    return MappingProxyType(found)
+def _others_by_name(plugin: str, registered: Mapping[str, Registered[T]]) -> Mapping[str, Registered[T]]:
+    return MappingProxyType({name: one for name, one in registered.items() if one.plugin != plugin})
 
 
-async def _enter(stack: AsyncExitStack, registered: Registered[Lifespan]) -> None:
+async def _enter(stack: AsyncExitStack, registered: Registered[Lifespan], seconds: float) -> None:
     manager = registered.object
 
     async def leave(*exception: Any) -> None:
@@ -166,8 +122,12 @@ async def _enter(stack: AsyncExitStack, registered: Registered[Lifespan]) -> Non
                 return
             raise PluginLoadError(f"plugin '{registered.plugin}': its lifespan failed to stop: {error}") from error
 
+    limit = asyncio.timeout(seconds)
     try:
-        await manager.__aenter__()
+        async with limit:
+            await manager.__aenter__()
     except Exception as error:
-        raise PluginLoadError(f"plugin '{registered.plugin}': its lifespan failed to start: {error}") from error
+        if limit.expired():
+            raise PluginLoadError(f"its lifespan did not start within {seconds:g} seconds") from error
+        raise PluginLoadError(f"its lifespan failed to start: {error}") from error
     stack.push_async_exit(leave)

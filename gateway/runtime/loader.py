@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 import pluggy
-from pydantic import BaseModel
 
 from gateway import API_VERSION
-from gateway.runtime import apirange, hooks
+from gateway.runtime import apirange, hooks, kinds
 from gateway.runtime.discovery import Candidate, discover
 from gateway.runtime.missing import missing_module
+from gateway.runtime.own_settings import own_settings
 from gateway.runtime.plugins import PluginEntry, PluginLoadError, Plugins, State, new_manager
-from gateway.settings import Settings, SettingsError, suggest, validate_section
+from gateway.runtime.watch import HangError, within
+from gateway.settings import Settings, SettingsError, locate, suggest
 
 _DISABLED = "turned off by 'enabled = false'"
 _NOT_ENABLED = "installed, not enabled: set 'enabled = true' in its section"
@@ -30,7 +31,13 @@ def load_plugins(settings: Settings, *, files: Iterable[Path] = (), only: str | 
     loading = _Loading(settings, new_manager())
     loading.refuse_strangers({candidate.name for candidate in candidates})
     entries = [loading.entry(candidate) for candidate in candidates if only in (None, candidate.name)]
-    return Plugins(loading.manager, entries, problems=loading.problems, warnings=loading.warnings)
+    if only is None:
+        loading.check_order(entries)
+    return Plugins(loading.manager, entries, settings, problems=loading.problems, warnings=loading.warnings)
+
+
+class _ConflictError(PluginLoadError):
+    """Something is wrong between a plugin and its surroundings, which no kind of plugin may serve with."""
 
 
 class _Loading:
@@ -67,16 +74,32 @@ class _Loading:
         self._owners.setdefault(candidate.name, candidate)
         try:
             if owner is not None:
-                raise PluginLoadError(_twice(owner, candidate))
+                raise _ConflictError(_twice(owner, candidate))
             entry, warnings = _load(candidate, entry, self.settings, self.manager)
         except PluginLoadError as error:
-            self.problems.append(f"{entry.title}: {error}")
-            return msgspec.structs.replace(entry, state=State.FAILED, reason=str(error))
+            needed = isinstance(error, _ConflictError) or candidate.declared.needed()
+            if needed:
+                self.problems.append(f"{entry.title}: {error}")
+            return msgspec.structs.replace(entry, state=State.FAILED, reason=str(error), needed=needed)
         except SettingsError as error:
             self.problems += error.problems
             return msgspec.structs.replace(entry, state=State.FAILED, reason="; ".join(error.problems))
         self.warnings += warnings
         return entry
+
+    def check_order(self, entries: Iterable[PluginEntry]) -> None:
+        """Tell of names in the operator's order that stand for nothing."""
+        by_name = {entry.name: entry for entry in entries}
+        for stage, names in self.settings.order:
+            place = locate(("order", stage), self.settings.origins).text
+            fitting = [name for name, entry in by_name.items() if f"register_{stage}" in entry.hooks]
+            for name in names:
+                entry = by_name.get(name)
+                if entry is None:
+                    known = suggest(name, fitting) or suggest(name, by_name)
+                    self.problems.append(f"{place}: no plugin is called '{name}'{known}")
+                elif entry.state is State.ACTIVE and name not in fitting:
+                    self.problems.append(f"{place}: {entry.title} registers no {stage}")
 
 
 def _entry(candidate: Candidate) -> PluginEntry:
@@ -107,23 +130,34 @@ def _twice(first: Candidate, second: Candidate) -> str:
 def _load(
     candidate: Candidate, entry: PluginEntry, settings: Settings, manager: pluggy.PluginManager
 ) -> tuple[PluginEntry, list[str]]:
-    refused = candidate.misnamed or ("" if candidate.ours else apirange.refusal(candidate.api, API_VERSION))
+    if candidate.misnamed:
+        raise _ConflictError(candidate.misnamed)
+    for kind in candidate.declared.unknown:
+        raise _ConflictError(f"its keyword 'gateway-kind-{kind}' names no kind{suggest(kind, kinds.names())}")
+    refused = "" if candidate.ours else apirange.refusal(candidate.api, API_VERSION)
     if refused:
         raise PluginLoadError(refused)
-    plugin = _import(candidate)
+    plugin = import_plugin(candidate, settings.plugin_start_seconds)
     names = hooks.implemented(manager, plugin)
-    own, warnings = _own_settings(plugin, candidate.name, settings)
+    hidden = candidate.declared.hidden(names)
+    if hidden:
+        raise _ConflictError(
+            f"its hooks make it {' and '.join(hidden)} too: add the keyword 'gateway-kind-{hidden[0]}'"
+        )
+    own, warnings = own_settings(plugin, candidate.name, settings)
     try:
         manager.register(plugin, name=candidate.name)
     except (ValueError, pluggy.PluginValidationError) as error:
         raise PluginLoadError(f"it cannot be registered: {error}") from error
     warnings += [f"{entry.title}: {told}" for told in hooks.oversights(manager, plugin)]
-    return msgspec.structs.replace(entry, state=State.ACTIVE, hooks=names, settings=own), warnings
+    needed = kinds.needed(names, skips=candidate.declared.skips)
+    return msgspec.structs.replace(entry, state=State.ACTIVE, hooks=names, needed=needed, settings=own), warnings
 
 
-def _import(candidate: Candidate) -> Any:
+def import_plugin(candidate: Candidate, seconds: float) -> Any:
+    """The plugin's module; raises `PluginLoadError` with the reason, whatever its code does or does not do."""
     try:
-        return candidate.load()
+        return within(seconds, candidate.load)
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
@@ -132,23 +166,7 @@ def _import(candidate: Candidate) -> Any:
         raise PluginLoadError(f"its code has a syntax error: {error}") from error
     except SystemExit as error:
         raise PluginLoadError("its code ends the process when it is imported (SystemExit)") from error
+    except HangError as error:
+        raise PluginLoadError(f"its import {error}") from error
     except BaseException as error:  # the border: foreign code may raise anything when it is imported
         raise PluginLoadError(f"it cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _own_settings(plugin: Any, name: str, settings: Settings) -> tuple[BaseModel | None, list[str]]:
-    """The plugin's section as an instance of its `Settings` class, with warnings about ignored variables."""
-    table = {key: value for key, value in settings.plugins.get(name, {}).items() if key != "enabled"}
-    cls = getattr(plugin, "Settings", None)
-    if cls is None:
-        cls, nothing = _NoSettings, True
-    elif isinstance(cls, type) and issubclass(cls, BaseModel):
-        nothing = False
-    else:
-        raise PluginLoadError("its 'Settings' is no pydantic model")
-    section = validate_section(cls, table, settings.origins, at=("plugins", name))
-    return (None if nothing else section.value), list(section.warnings)
-
-
-class _NoSettings(BaseModel):
-    """The section of a plugin without a `Settings` class: nothing but `enabled`."""

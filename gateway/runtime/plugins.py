@@ -1,13 +1,16 @@
 """What is known of the plugins after loading: the active ones, and why the others are not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Self
 
 import msgspec
 import pluggy
 from pydantic import BaseModel
 
 from gateway import hookspecs
+from gateway.settings import Settings
 
 
 class State(StrEnum):
@@ -34,6 +37,8 @@ class PluginEntry(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it is not active, one sentence."""
     hooks: tuple[str, ...] = ()
+    needed: bool = True
+    """Whether the server refuses to start without it; see `gateway.runtime.kinds`."""
     settings: BaseModel | None = None
     """Its section as an instance of its `Settings` class."""
 
@@ -44,7 +49,12 @@ class PluginEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PluginLoadError(Exception):
-    """A plugin cannot take part; the message names it, its distribution, and what it did."""
+    """Plugins cannot take part; the message names each, its distribution, and what it did."""
+
+    def __init__(self, message: str, failed: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(message)
+        self.failed = failed
+        """The reason of every plugin that failed, by name, where that is known."""
 
 
 class Plugins:
@@ -54,11 +64,14 @@ class Plugins:
         self,
         manager: pluggy.PluginManager,
         entries: Sequence[PluginEntry],
+        settings: Settings,
         *,
         problems: Sequence[str] = (),
         warnings: Sequence[str] = (),
     ) -> None:
         self.manager = manager
+        self.settings = settings
+        """The gateway's own."""
         self.entries = tuple(entries)
         """The gateway's own first, then by name, then files: the order of registration."""
         self.warnings = tuple(warnings)
@@ -72,6 +85,16 @@ class Plugins:
     def entry(self, name: str) -> PluginEntry:
         """The active plugin of that name."""
         return next(entry for entry in self.active if entry.name == name)
+
+    def told(self, failed: Mapping[str, str]) -> Self:
+        """The same plugins, of which those in `failed` turned out not to work."""
+        entries = [
+            msgspec.structs.replace(entry, state=State.FAILED, reason=failed[entry.name])
+            if entry.state is State.ACTIVE and entry.name in failed
+            else entry
+            for entry in self.entries
+        ]
+        return type(self)(self.manager, entries, self.settings, problems=self._problems, warnings=self.warnings)
 
     def problems(self) -> tuple[str, ...]:
         """Why the server must not start, one sentence each: what was asked for cannot be had."""

@@ -3,21 +3,40 @@
 import inspect
 from typing import Any
 
-from gateway.runtime.plugins import PluginEntry, PluginLoadError
+from gateway.protocols import RequestTransform, StreamTransform
+
+_TRANSFORMS = (RequestTransform, StreamTransform)
 
 
-def check(entry: PluginEntry, hook: str, protocol: type, candidate: object) -> None:
-    """Raise `PluginLoadError` naming plugin, object and method when the object cannot serve as `protocol`."""
+class ShapeError(Exception):
+    """An object cannot serve; the message names it and its hook."""
+
+
+def check(hook: str, protocol: type, candidate: object) -> None:
+    """Raise `ShapeError` naming hook, object and method when the object cannot serve as `protocol`."""
     if isinstance(candidate, type):
-        raise _refusal(entry, hook, candidate, "is a class; return an instance of it")
-    for name in getattr(protocol, "__annotations__", {}):
-        if not isinstance(getattr(candidate, name, None), str) or not getattr(candidate, name):
-            raise _refusal(entry, hook, candidate, f"needs an attribute '{name}', a text that is not empty")
+        raise _refusal(hook, candidate, "is a class; return an instance of it")
+    properties = [name for name, model in vars(protocol).items() if isinstance(model, property)]
+    for name in (*getattr(protocol, "__annotations__", {}), *properties):
+        value = getattr(candidate, name, None)
+        if name == "name" and (not isinstance(value, str) or not value):
+            raise _refusal(hook, candidate, f"needs an attribute '{name}', a text that is not empty")
+        if name == "wants" and not isinstance(value, frozenset | set):
+            raise _refusal(hook, candidate, f"needs an attribute '{name}', a set of event classes")
     for name, model in vars(protocol).items():
         if inspect.isfunction(model) and not name.startswith("_"):
             wrong = _method(getattr(candidate, name, None), model)
             if wrong:
-                raise _refusal(entry, hook, candidate, f"needs {_shown(name, model)}; {wrong}")
+                raise _refusal(hook, candidate, f"needs {_shown(name, model)}; {wrong}")
+    for name in ("before", "after"):
+        if not _are_names(getattr(candidate, name, ())):
+            raise _refusal(hook, candidate, f"has an attribute '{name}' that is no tuple of plugins' names")
+    if protocol in _TRANSFORMS and getattr(candidate, "on_error", "fail") not in ("fail", "skip"):
+        raise _refusal(hook, candidate, "has an attribute 'on_error' that is neither 'fail' nor 'skip'")
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, tuple | list | frozenset | set) and all(isinstance(name, str) for name in value)
 
 
 def _method(method: Any, model: Any) -> str:
@@ -47,6 +66,6 @@ def _shown(name: str, model: Any) -> str:
     return f"a method '{'async ' if inspect.iscoroutinefunction(model) else ''}def {name}({arguments})'"
 
 
-def _refusal(entry: PluginEntry, hook: str, candidate: object, wrong: str) -> PluginLoadError:
+def _refusal(hook: str, candidate: object, wrong: str) -> ShapeError:
     cls = candidate if isinstance(candidate, type) else type(candidate)
-    return PluginLoadError(f"{entry.title}: what its hook '{hook}' returned ({cls.__qualname__}) {wrong}")
+    return ShapeError(f"what its hook '{hook}' returned ({cls.__qualname__}) {wrong}")

@@ -1,7 +1,7 @@
 """The gateway's own settings."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +47,29 @@ class EgressSettings(BaseModel):
     """Private hosts that may be dialled: an address, a network, a name, each with an optional `:port`."""
 
 
+class OrderSettings(BaseModel):
+    """The order inside a stage: short names of plugins, first to last; the others come after those that are listed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authenticators: tuple[str, ...] = ()
+    model_lookups: tuple[str, ...] = ()
+    limiters: tuple[str, ...] = ()
+    request_transforms: tuple[str, ...] = ()
+    stream_transforms: tuple[str, ...] = ()
+    stream_observers: tuple[str, ...] = ()
+    error_mappers: tuple[str, ...] = ()
+    usage_sinks: tuple[str, ...] = ()
+
+    @field_validator("*")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} twice")
+        return value
+
+
 class Settings(BaseModel):
     """Everything the gateway can be told; a plugin's section stays raw until the plugin's own class reads it."""
 
@@ -78,10 +101,18 @@ class Settings(BaseModel):
     """Each plugin's section by its short name; `enabled` in it is ours."""
     plugin_files: tuple[Path, ...] = ()
     """Single-file plugins to load; naming one enables it."""
+    plugin_start_seconds: float = Field(default=20.0, gt=0, le=3600)
+    """How long a plugin's import, and each of its hooks, may take."""
+    order: OrderSettings = OrderSettings()
+    """What the operator decides of the order of plugins."""
     warnings: tuple[str, ...] = Field(default=(), exclude=True)
     """What was ignored while loading, one sentence each."""
     origins: Mapping[tuple[str, ...], Origin] = Field(default_factory=dict, repr=False, exclude=True)
     """Where each value was written."""
+    revision: int = Field(default=1, exclude=True)
+    """Of the operator's switches (see `gateway.settings.switches`): the number of the generation made of them."""
+    again: Callable[[], "Settings"] | None = Field(default=None, repr=False, exclude=True)
+    """Read the same sources anew; None when these settings were made by code."""
 
     @field_validator("data_dir", mode="before")
     @classmethod

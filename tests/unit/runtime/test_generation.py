@@ -1,5 +1,6 @@
 """A generation is assembled from what the hooks return, each object known by its plugin's name."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -130,6 +131,26 @@ WRONG = {
         "def register_providers(gateway):\n    class P:\n        def connect(self, model): ...\n    return [P()]",
         "needs an attribute 'name', a text that is not empty",
     ),
+    "strategy without a name": (
+        "def register_strategies(gateway):\n    class S:\n        def order(self, route, request, health): ...\n"
+        "    return [S()]",
+        "needs an attribute 'name', a text that is not empty",
+    ),
+    "observer that wants everything": (
+        "def register_stream_observers(gateway):\n    class O:\n        wants = 'all'\n"
+        "        def start(self, exchange): ...\n    return [O()]",
+        "needs an attribute 'wants', a set of event classes",
+    ),
+    "before a text": (
+        "def register_usage_sinks(gateway):\n    class S:\n        before = 'registry'\n"
+        "        async def write(self, records): ...\n    return [S()]",
+        "has an attribute 'before' that is no tuple of plugins' names",
+    ),
+    "an unknown way to fail": (
+        "def register_request_transforms(gateway):\n    class T:\n        on_error = 'ignore'\n"
+        "        async def transform(self, request, exchange): ...\n    return [T()]",
+        "has an attribute 'on_error' that is neither 'fail' nor 'skip'",
+    ),
     "no context manager": (
         "def lifespan(gateway): return 3",
         "its hook 'lifespan' returned no async context manager",
@@ -138,15 +159,16 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_cannot_serve_is_refused_naming_the_plugin(install: Install, load: Load, case: str) -> None:
+def test_what_cannot_serve_is_told_with_the_reason(install: Install, load: Load, case: str) -> None:
     code, sentence = WRONG[case]
     install(HEAD + "@hookimpl\n" + code)
     plugins = load("acme")
     assert plugins.problems() == ()
-    with pytest.raises(PluginLoadError) as caught:
-        assemble(plugins, gateway_for, 1)
-    assert str(caught.value).startswith("plugin 'acme' (gateway-acme): ")
-    assert sentence in str(caught.value)
+    try:
+        failed = assemble(plugins, gateway_for, 1).failed
+    except PluginLoadError as error:
+        failed = error.failed
+    assert sentence in failed["acme"]
 
 
 def test_a_decorated_method_serves(install: Install, load: Load) -> None:
@@ -217,6 +239,29 @@ async def test_one_that_fails_to_start_is_named_and_those_before_it_are_left() -
         async with generation.running():
             pytest.fail("it must not serve")
     assert lives.seen == ["+a", "-a"]
+
+
+async def test_a_generation_serves_without_a_spared_plugin_whose_lifespan_fails() -> None:
+    lives = Lives()
+    parts = {"number": 1, "lifespans": (lives.span("a"), lives.span("b", start=False), lives.span("c"))}
+    sinks = tuple(Registered(name, object()) for name in "abc")
+    generation = Generation(**parts, usage_sinks=sinks, spared=frozenset("b"))  # type: ignore[arg-type]
+    async with generation.running() as serving:
+        assert [sink.plugin for sink in serving.usage_sinks] == ["a", "c"]
+        assert serving.failed == {"b": "its lifespan failed to start: port taken"}
+    assert lives.seen == ["+a", "+c", "-c", "-a"]
+
+
+async def test_a_lifespan_that_does_not_start_in_time_is_named() -> None:
+    @asynccontextmanager
+    async def life() -> Any:
+        await asyncio.Event().wait()
+        yield
+
+    generation = Generation(number=1, lifespans=(Registered("slow", life()),), start_seconds=0.01)
+    with pytest.raises(PluginLoadError, match=r"plugin 'slow': its lifespan did not start within 0\.01 seconds"):
+        async with generation.running():
+            pytest.fail("it must not serve")
 
 
 async def test_one_that_fails_to_stop_is_named_and_the_others_are_left() -> None:
