@@ -43,7 +43,11 @@ def test_no_hook_is_documented_that_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Authenticator", "ModelLookup", "Provider", "ProviderClient", "ErrorMapper", "UsageSink"]
+    "name",
+    [
+        *("Authenticator", "ModelLookup", "Limiter", "RequestTransform", "RoutingStrategy", "Provider"),
+        *("ProviderClient", "StreamTransform", "StreamObserver", "ErrorMapper", "UsageSink"),
+    ],
 )
 def test_an_object_is_documented_with_each_of_its_methods(name: str) -> None:
     section = HOOKS.partition(f"### {name}\n")[2].partition("\n### ")[0]
