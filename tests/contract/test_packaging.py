@@ -68,8 +68,8 @@ def test_both_wheels_hold_the_same_files(built: dict[str, Path]) -> None:
     assert names(built["wheel"]) == names(built["wheel from sdist"])
 
 
-def test_every_module_of_the_checkout_is_in_the_wheel(built: dict[str, Path]) -> None:
-    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gateway").rglob("*.py")}
+def test_every_module_and_template_of_the_checkout_is_in_the_wheel(built: dict[str, Path]) -> None:
+    ours = {path.relative_to(ROOT).as_posix() for kind in ("*.py", "*.tmpl") for path in (ROOT / "gateway").rglob(kind)}
     ours |= {path.relative_to(ROOT / "plugins").as_posix() for path in (ROOT / "plugins").rglob("*.py")}
     assert ours - names(built["wheel"]) == set()
 

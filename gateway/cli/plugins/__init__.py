@@ -5,7 +5,9 @@ import rich_click as click
 from gateway.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = {
+    "new": Lazy("gateway.cli.plugins.new:new", "Write a plugin to start from."),
     "list": Lazy("gateway.cli.plugins.list:list_plugins", "List every plugin, loaded or not, with the reason."),
+    "order": Lazy("gateway.cli.plugins.order:order_plugins", "Print in which order plugins are asked, and why."),
 }
 
 
