@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         UpstreamDialect,
         UsageSink,
     )
+    from gateway.providers import ChatProvider, DialectProvider, EventProvider, EventResponse, UpstreamCall
     from gateway.requests import ChatRequest
     from gateway.secrets import Secret
 
@@ -67,12 +68,16 @@ __all__ = (
     "Attempt",
     "Authenticator",
     "ByteUpstream",
+    "ChatProvider",
     "ChatRequest",
     "ClientDialect",
     "Credentials",
+    "DialectProvider",
     "End",
     "ErrorMapper",
     "Event",
+    "EventProvider",
+    "EventResponse",
     "EventUpstream",
     "Exchange",
     "Failure",
@@ -109,6 +114,7 @@ __all__ = (
     "ToolCall",
     "Unauthenticated",
     "Upstream",
+    "UpstreamCall",
     "UpstreamDialect",
     "UpstreamError",
     "UpstreamFault",
@@ -121,7 +127,7 @@ __all__ = (
     "hookimpl",
 )
 
-_ROOMS = ("domain", "errors", "events", "hookspecs", "protocols", "requests", "secrets")
+_ROOMS = ("domain", "errors", "events", "hookspecs", "protocols", "providers", "requests", "secrets")
 
 
 def __getattr__(name: str) -> object:

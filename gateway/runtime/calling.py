@@ -43,6 +43,8 @@ class Hooks:
                 check(hook, protocol, item)
             except ShapeError as error:
                 raise HookError(str(error), item) from error
+            if hook == "register_providers" and callable(bind := getattr(item, "bind", None)):
+                self._call(hook, entry, lambda bind=bind: bind(self._gateways[entry.name]))
         return items
 
     def lifespan(self, entry: PluginEntry, implementation: Any) -> list[Lifespan]:

@@ -13,7 +13,7 @@ from gateway import (
     UpstreamUnreachable,
 )
 from gateway.errors import InvalidUpstreamUrl, UpstreamConnectTimeout, UpstreamRedirect, UpstreamReset
-from gateway_openai.retry import retry_after, retryable
+from gateway.wire.retry import retry_after, retryable
 
 _NO_ANSWER: Final = "Connection error."
 _TIMED_OUT: Final = "Request timed out."

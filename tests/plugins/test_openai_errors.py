@@ -20,7 +20,7 @@ from gateway.errors import (
     UpstreamTlsError,
 )
 from gateway_openai.errors import OpenAIErrorMapper
-from gateway_openai.retry import retry_after
+from gateway.wire.retry import retry_after
 
 REQUEST = httpx2.Request("POST", "http://upstream/v1/chat/completions")
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -185,6 +186,9 @@ async def house(
     async with ScriptedUpstream() as upstream:
         egress = EgressClient(EgressPolicy(allow=("127.0.0.1",)))
         all_providers: list[Provider] = [Direct(egress), *providers]
+        for provider in providers:
+            if hasattr(provider, "bind"):
+                provider.bind(SimpleNamespace(egress=egress))
         generations = Generations()
         await generations.publish(
             Generation(
