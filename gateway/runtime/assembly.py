@@ -46,7 +46,7 @@ def assemble(plugins: Plugins, gateway_for: Callable[[PluginEntry], Gateway], nu
     """Call every hook once and keep what it returned, in order.
 
     A plugin that fails is left out as a whole and its reason is in `Generation.failed`; raises `PluginLoadError` with
-    all that failed when one of them is needed, and when two providers have one name or the order is a cycle.
+    every one that is needed, and when two providers have one name or the order is a cycle.
     """
     collected = _Collected(plugins, Hooks(plugins, gateway_for))
     for stage, protocol in _STAGES.items():
@@ -117,10 +117,11 @@ class _Collected:
         return frozenset(entry.name for entry in self._plugins.active if self._is_needed(entry))
 
     def refuse(self) -> None:
-        """Raise when a needed plugin has failed, telling every one that has."""
-        if self.needed() & self.failed.keys():
-            sentences = [f"{self._plugins.entry(name).title}: {reason}" for name, reason in self.failed.items()]
-            raise PluginLoadError("\n".join(sentences), self.failed)
+        """Raise when needed plugins have failed, telling each."""
+        needed = self.needed()
+        told = [f"{self._plugins.entry(name).title}: {why}" for name, why in self.failed.items() if name in needed]
+        if told:
+            raise PluginLoadError("\n".join(told), self.failed)
 
     def others(self, registered: Iterable[Registered[T]]) -> tuple[Registered[T], ...]:
         """Those of plugins that have not failed."""

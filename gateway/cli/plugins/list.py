@@ -19,12 +19,13 @@ _COLUMNS = ("name", "version", "origin", "api", "state", "hooks", "reason")
 def list_plugins(context: "Context", as_json: bool) -> None:
     """List every plugin: installed ones and files, loaded or not, with the reason.
 
-    The order is that of registration; hooks are asked in the opposite order.
+    Their hooks are called as at the start of the server; a problem is what keeps it from starting. The rows stand in
+    the order of registration; `gateway plugins order` tells in which order they are asked.
     """
-    from gateway.runtime import load_plugins
+    from gateway.cli.plugins.dry import dry_run
 
-    plugins = load_plugins(context.settings())
-    for problem in plugins.problems():
+    plugins, _, problems = dry_run(context.settings())
+    for problem in problems:
         click.echo(f"Problem: {problem}", err=True)
     for warning in plugins.warnings:
         click.echo(f"Warning: {warning}", err=True)

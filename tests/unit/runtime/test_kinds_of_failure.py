@@ -62,13 +62,14 @@ def test_the_strictest_kind_of_a_plugin_decides(install: Install, load: Load) ->
         assemble(load("acme"), gateway_for, 1)
 
 
-def test_everything_that_failed_is_told_at_once(install: Install, load: Load) -> None:
+def test_everything_that_refuses_the_start_is_told_at_once(install: Install, load: Load) -> None:
     install(RAISES.format(hook="register_limiters"), name="one")
     install(RAISES.format(hook="register_providers"), name="two")
+    install(RAISES.format(hook="register_authenticators"), name="three")
     with pytest.raises(PluginLoadError) as caught:
-        assemble(load("one", "two"), gateway_for, 1)
-    assert caught.value.failed.keys() == {"one", "two"}
-    assert len(str(caught.value).splitlines()) == 2
+        assemble(load("one", "two", "three"), gateway_for, 1)
+    assert caught.value.failed.keys() == {"one", "two", "three"}
+    assert [line.split("'")[1] for line in str(caught.value).splitlines()] == ["three", "one"]
 
 
 TRANSFORM = HEAD + (
