@@ -1,6 +1,7 @@
 """Call one hook of one plugin: for a limited time, and whatever its code does becomes that plugin's reason."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from gateway.protocols import Gateway, Lifespan
@@ -37,14 +38,19 @@ class Hooks:
 
     def objects(self, hook: str, protocol: type[Any], entry: PluginEntry, implementation: Any) -> list[Any]:
         """What a `register_*` hook returned, each checked against its protocol."""
-        items: list[Any] = self._call(hook, entry, lambda: _items(hook, self._arguments(entry, implementation, {})()))
+        call = self._arguments(entry, implementation, {})
+
+        def read() -> list[Any]:
+            return _items(hook, call())
+
+        items = self._call(hook, entry, read)
         for item in items:
             try:
                 check(hook, protocol, item)
             except ShapeError as error:
                 raise HookError(str(error), item) from error
             if hook == "register_providers" and callable(bind := getattr(item, "bind", None)):
-                self._call(hook, entry, lambda bind=bind: bind(self._gateways[entry.name]))
+                self._call(hook, entry, partial(bind, self._gateways[entry.name]))
         return items
 
     def lifespan(self, entry: PluginEntry, implementation: Any) -> list[Lifespan]:
