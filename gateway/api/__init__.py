@@ -1,7 +1,22 @@
-"""What the gateway answers over HTTP beside the surfaces that plugins bring: health, and everything nobody serves."""
+"""What the gateway answers over HTTP beside the surfaces that plugins bring.
 
+Health, the control plane, and everything nobody serves.
+"""
+
+from gateway.api.admin import AdminGuard, Control, Draining, WorkerStatus, admin_guard, admin_router
 from gateway.api.health import health_handlers
 from gateway.api.refusal import Refusal, refusal
 from gateway.api.unmatched import exception_handlers
 
-__all__ = ("Refusal", "exception_handlers", "health_handlers", "refusal")
+__all__ = (
+    "AdminGuard",
+    "Control",
+    "Draining",
+    "Refusal",
+    "WorkerStatus",
+    "admin_guard",
+    "admin_router",
+    "exception_handlers",
+    "health_handlers",
+    "refusal",
+)

@@ -5,18 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
-from litestar.config.app import AppConfig
-from litestar.plugins import InitPlugin
+from litestar import Router
+from litestar.handlers import BaseRouteHandler
 
-from gateway.api import exception_handlers, health_handlers
+from gateway.api import admin_guard, admin_router, health_handlers
 from gateway.app.door import Listening, PluginDoor
 from gateway.app.log import FieldLogger, configure
-from gateway.app.routes import check_routes
+from gateway.app.sinks import CurrentSinks
+from gateway.app.surfaces import Assembler
+from gateway.app.swap import Swap
 from gateway.egress import EgressClient, EgressPolicy, self_test
+from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
 from gateway.registry import Registry, RegistryError
-from gateway.runtime import Generation, Generations, PluginEntry, PluginLoadError, Plugins, assemble, load_plugins
+from gateway.runtime import Generation, Generations, PluginEntry, Plugins, State
 from gateway.settings import Settings, SettingsError, load_settings, locate
 from gateway.usage import UsageDispatcher
 
@@ -36,19 +38,24 @@ class Application:
         self.settings = settings
         self.listening = Listening(settings.host, settings.port)
         self.log = FieldLogger("gateway.app")
-        self.plugins = _load(settings)
         self._policy = _policy(settings)
         self.egress = EgressClient(self._policy)
         self._registry: Registry | None = None
-        generation = assemble(self.plugins, self._door, 1)
-        self._generation = generation
-        self._generations = Generations()
-        sinks = [(sink.plugin, sink.object) for sink in generation.usage_sinks]
-        self._usage = UsageDispatcher(sinks, FieldLogger("gateway.usage"))
+        self._generations = Generations(self._closed)
+        self._usage = UsageDispatcher(CurrentSinks(self._generations), FieldLogger("gateway.usage"))
         self.pipeline = Pipeline(
             self._generations, self._usage, body_limit=settings.body_limit, log=FieldLogger("gateway.pipeline")
         )
-        self._litestar = _litestar(self, generation)
+        self._guard = admin_guard(self.pipeline.require)
+        assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
+        self._swap = Swap(settings, self._generations, assembler, self.log)
+        self._swap.begin()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def plugins(self) -> Plugins:
+        """The plugins of the generation that serves."""
+        return self._swap.serving.plugins
 
     @property
     def registry(self) -> Registry:
@@ -61,8 +68,19 @@ class Application:
         """The ASGI entry."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        else:
-            await self._litestar(scope, receive, send)
+            return
+        # A request stays with the routes, and the open lifespans, of the generation it came in on.
+        held, litestar = self._generations.hold(), self._swap.serving.litestar
+        try:
+            await litestar(scope, receive, send)
+        finally:
+            self._generations.let_go(held)
+
+    def reload(self) -> None:
+        """Read settings and plugins anew and serve with them; what keeps it from that is logged. Returns at once."""
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def drain(self) -> None:
         """Be no longer ready, refuse new exchanges, return when the running ones have ended or their time is over."""
@@ -89,12 +107,38 @@ class Application:
             self._registry = await Registry.open(self.settings)
             stack.push_async_callback(self._registry.aclose)
             await self_test(self._policy)
-            stack.push_async_callback(self._usage.aclose)
-            await self._generations.publish(self._generation)
+            await self._generations.publish(self._swap.serving.generation)
+            self._tell_failed()
             stack.push_async_callback(self._generations.aclose)
+            # Before the generations: what is still to be written goes to the sinks of the one that serves.
+            stack.push_async_callback(self._usage.aclose)
             stack.push_async_callback(self.pipeline.aclose)
-            await stack.enter_async_context(self._litestar.lifespan())
+            await self._swap.remember_settings()
+            following = asyncio.create_task(self._swap.follow(), name="follow switches")
+            stack.push_async_callback(_cancelled, following)
             yield
+
+    def _handlers(self) -> list[BaseRouteHandler | Router]:
+        """The gateway's own routes, made anew for every generation."""
+        health = health_handlers(self.ready, lambda: self.pipeline.draining)
+        return [*health, admin_router(self._swap, self._guard)]
+
+    def _tell_failed(self) -> None:
+        for entry in self._swap.plugins():
+            if entry.state is State.FAILED:
+                self.log.error("plugin_failed", plugin=entry.name, reason=entry.reason)
+
+    async def _reload(self) -> None:
+        try:
+            await self._swap.reload()
+        except GatewayError as error:
+            self.log.error("reload_failed", reason=error.message)
+
+    def _closed(self, generation: Generation, error: BaseException | None) -> None:
+        if error is None:
+            self.log.info("generation_closed", generation=generation.number)
+        else:
+            self.log.error("generation_closed", generation=generation.number, error=str(error))
 
     def _door(self, entry: PluginEntry) -> PluginDoor:
         return PluginDoor(self, entry)
@@ -122,14 +166,9 @@ def create(settings: Settings | None = None) -> Application:
     return Application(settings)
 
 
-def _load(settings: Settings) -> Plugins:
-    plugins = load_plugins(settings)
-    log = FieldLogger("gateway.app")
-    for warning in plugins.warnings:
-        log.warning("plugin_warning", reason=warning)
-    if problems := plugins.problems():
-        raise PluginLoadError("\n".join(problems))
-    return plugins
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _policy(settings: Settings) -> EgressPolicy:
@@ -138,28 +177,3 @@ def _policy(settings: Settings) -> EgressPolicy:
     except ValueError as error:
         place = locate(("egress", "allow"), settings.origins).text
         raise SettingsError([f"{place}: {str(error).removeprefix('egress.allow: ')}"]) from error
-
-
-class _Hooks(InitPlugin):
-    """Lets the plugins add to the configuration, through Litestar's own door."""
-
-    def __init__(self, generation: Generation) -> None:
-        self._generation = generation
-
-    def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        self._generation.on_app_init(app_config)
-        return app_config
-
-
-def _litestar(application: Application, generation: Generation) -> Litestar:
-    litestar = Litestar(
-        route_handlers=health_handlers(application.ready, lambda: application.pipeline.draining),
-        exception_handlers=exception_handlers(),
-        plugins=[_Hooks(generation)],
-        openapi_config=None,
-        logging_config=None,
-        request_max_body_size=application.settings.body_limit,
-        debug=False,
-    )
-    check_routes(litestar.routes)
-    return litestar

@@ -1,10 +1,12 @@
 """Default deny: every route says who may use it, or the application does not start."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from litestar.handlers import BaseRouteHandler
 from litestar.routes import ASGIRoute, BaseRoute, HTTPRoute
 
+from gateway.api import AdminGuard
+from gateway.api.admin.guard import SCOPE as ADMIN_SCOPE
 from gateway.runtime import PluginLoadError
 
 EXCHANGE_SCOPE = "chat"
@@ -15,24 +17,34 @@ class UnguardedRoute(PluginLoadError):
     """A route neither is public nor names the scope its callers need."""
 
 
-def check_routes(routes: Iterable[BaseRoute]) -> None:
-    """Raise `UnguardedRoute` for the first route without `opt={"public": True}` or `opt={"scope": "chat"}`."""
+def check_routes(routes: Iterable[BaseRoute], guard: AdminGuard) -> None:
+    """Raise `UnguardedRoute` for the first route that does not say who may use it.
+
+    It says so by `opt={"public": True}` or `opt={"scope": "chat"}`; the scope `admin` needs the guard as well.
+    """
     for route in routes:
-        for handler, opt in _handlers(route):
-            if opt.get("public") is not True and opt.get("scope") != EXCHANGE_SCOPE:
-                raise UnguardedRoute(
-                    f"The route {route.path} ({handler}) does not say who may use it:"
-                    f' give it opt={{"public": True}}, or opt={{"scope": "{EXCHANGE_SCOPE}"}} and `gateway.serve`.'
-                )
+        for handler in _handlers(route):
+            if handler is not None and _is_guarded(handler, guard):
+                continue
+            name = handler.handler_name if handler is not None else type(route).__name__
+            raise UnguardedRoute(
+                f"The route {route.path} ({name}) does not say who may use it:"
+                f' give it opt={{"public": True}}, or opt={{"scope": "{EXCHANGE_SCOPE}"}} and `gateway.serve`.'
+            )
 
 
-def _handlers(route: BaseRoute) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _is_guarded(handler: BaseRouteHandler, guard: AdminGuard) -> bool:
+    opt = handler.opt
+    if opt.get("public") is True or opt.get("scope") == EXCHANGE_SCOPE:
+        return True
+    return opt.get("scope") == ADMIN_SCOPE and guard in handler.resolve_guards()
+
+
+def _handlers(route: BaseRoute) -> Iterable[BaseRouteHandler | None]:
     if isinstance(route, HTTPRoute):
-        for handler in route.route_handlers:
-            # Litestar itself adds the OPTIONS handlers; they only tell the methods.
-            if handler.http_methods != {"OPTIONS"}:
-                yield handler.handler_name, handler.opt
+        # Litestar itself adds the OPTIONS handlers; they only tell the methods.
+        yield from (handler for handler in route.route_handlers if handler.http_methods != {"OPTIONS"})
     elif isinstance(route, ASGIRoute):
-        yield route.route_handler.handler_name, route.route_handler.opt
+        yield route.route_handler
     else:
-        yield type(route).__name__, {}
+        yield None

@@ -49,12 +49,12 @@ class ClientCache:
             if len(self._entries) > KEPT:
                 self._evict()
 
-    async def aclose(self) -> None:
-        """Close every client."""
-        entries, self._entries = self._entries, OrderedDict()
-        for key, entry in entries.items():
+    async def aclose(self, generation: int | None = None) -> None:
+        """Close every client, or those of one generation."""
+        closing = [key for key in self._entries if generation in (None, key[0])]
+        for key, entry in [(key, self._entries.pop(key)) for key in closing]:
             await self._close(key, entry.client)
-        if self._closing:
+        if generation is None and self._closing:
             await asyncio.wait(self._closing)
 
     def _evict(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from gateway.domain import Exchange, Principal
+from gateway.domain import Scope as PrincipalScope
 from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamFault
 from gateway.events import Cause
 from gateway.pipeline.body import ClientLeft, read_body
@@ -71,6 +72,18 @@ class Pipeline:
             self._let_go(live, generation)
             if not self._running:
                 self._idle.set()
+
+    async def require(self, scope: Scope, required: PrincipalScope) -> Principal:
+        """The caller of a request that is no exchange; raises what an exchange would be refused with."""
+        held = self._generations.hold()
+        try:
+            return await authenticate(held.generation, credentials_of(scope), required, self._calls)
+        finally:
+            self._generations.let_go(held)
+
+    async def forget(self, generation: Generation) -> None:
+        """Close the provider clients of a generation that no exchange uses any more."""
+        await self._router.clients.aclose(generation.number)
 
     def drain(self) -> None:
         """Refuse new exchanges from now on."""

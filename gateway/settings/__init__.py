@@ -7,6 +7,7 @@ from gateway.settings.load import load_settings
 from gateway.settings.model import EgressSettings, Settings
 from gateway.settings.problems import Origin, Origins, SettingsError, locate, suggest
 from gateway.settings.sections import Section, validate_section
+from gateway.settings.switches import Switches, SwitchesChanged, SwitchFile, apply_switches, managed_by
 
 __all__ = (
     "EgressSettings",
@@ -15,8 +16,13 @@ __all__ = (
     "Section",
     "Settings",
     "SettingsError",
+    "SwitchFile",
+    "Switches",
+    "SwitchesChanged",
+    "apply_switches",
     "load_settings",
     "locate",
+    "managed_by",
     "suggest",
     "validate_section",
 )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from gateway.settings.model import Settings, default_data_dir, expanded
 from gateway.settings.problems import Origin, SettingsError, locate
 from gateway.settings.sections import validate_section
 from gateway.settings.sources import CONFIG, Source, read_environment, read_file
+from gateway.settings.switches import SwitchFile, apply_switches
 
 FILE_NAME = "gateway.toml"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -23,6 +25,7 @@ def load_settings(
     overrides: Mapping[str, Any] = _NOTHING,
 ) -> Settings:
     """The settings of the file, the environment over it, `overrides` (the command line's options) over both.
+    What the operator switched while the gateway ran counts where none of them says whether a plugin is on.
 
     The file is `config`, else `GATEWAY_CONFIG`, else `./gateway.toml`, else the data directory's; naming one that
     cannot be read is an error, having none is not. Overrides that are None are no overrides.
@@ -43,8 +46,13 @@ def load_settings(
         raise SettingsError([*source.problems, *error.problems]) from None
     if source.problems:
         raise SettingsError(source.problems)
-    warnings = (*source.warnings, *section.warnings)
-    return section.value.model_copy(update={"warnings": warnings, "origins": MappingProxyType(source.origins)})
+    found = {
+        "warnings": (*source.warnings, *section.warnings),
+        "origins": MappingProxyType(source.origins),
+        "again": partial(load_settings, config, environ, overrides),
+    }
+    settings = section.value.model_copy(update=found)
+    return apply_switches(settings, SwitchFile(settings.data_dir).read())
 
 
 def _data_dir(given: Source, environment: Source, environ: Mapping[str, str]) -> Path:

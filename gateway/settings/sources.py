@@ -12,6 +12,8 @@ from gateway.settings.problems import Path as KeyPath
 
 PREFIX = "GATEWAY_"
 CONFIG = "GATEWAY_CONFIG"
+_NO_SETTINGS = {CONFIG, "GATEWAY_ADMIN_KEY", "GATEWAY_DEBUG"}
+"""Variables the command line reads itself."""
 _PATHS = {("data_dir",), ("plugin_files",)}
 _KUBERNETES = re.compile(r"GATEWAY_(?:[A-Z0-9_]+_)?(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP|SCTP))(?:_[A-Z0-9_]+)?")
 
@@ -134,7 +136,7 @@ def read_environment(environ: Mapping[str, str]) -> Source:
     source = Source()
     kubernetes = []
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name == CONFIG:
+        if not name.startswith(PREFIX) or name in _NO_SETTINGS:
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         if _KUBERNETES.fullmatch(name) or (name == "GATEWAY_PORT" and "://" in environ[name]):

@@ -1,7 +1,8 @@
 """Carries usage records to the sinks, in batches and off the request's path."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from gateway.domain import UsageRecord
 from gateway.protocols import Logger, UsageSink
@@ -14,10 +15,21 @@ PAUSE = 0.05
 """Seconds that a batch gathers."""
 
 
-class UsageDispatcher:
-    """Takes records without waiting; one task hands them on. A sink that fails loses nobody else's records."""
+class Sinks(Protocol):
+    """The sinks as they are now, each with its plugin's name; a list will do."""
 
-    def __init__(self, sinks: Sequence[tuple[str, UsageSink]], log: Logger) -> None:
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[str, UsageSink]]: ...
+
+
+class UsageDispatcher:
+    """Takes records without waiting; one task hands them on. A sink that fails loses nobody else's records.
+
+    `sinks` are asked for anew for every batch: they may change while records come in.
+    """
+
+    def __init__(self, sinks: Sinks, log: Logger) -> None:
         self._sinks = sinks
         self._log = log
         self._waiting: list[UsageRecord] = []

@@ -8,7 +8,7 @@ from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "settings.md").read_text()
-UNWRITTEN = {"plugins", "warnings", "origins", "egress"}
+UNWRITTEN = {"plugins", "warnings", "origins", "revision", "again", "egress"}
 """Fields nobody sets by that name: tables, and what loading itself finds out."""
 
 

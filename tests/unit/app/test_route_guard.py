@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
-from litestar import Litestar, asgi, get
+from litestar import Litestar, Router, asgi, get
 from litestar.types import Receive, Scope, Send
 
+from gateway.api import AdminGuard, admin_guard
 from gateway.app import create
 from gateway.app.routes import UnguardedRoute, check_routes
+from gateway.errors import Unauthenticated
 from gateway.runtime import PluginLoadError
 from gateway.settings import load_settings
 
@@ -32,14 +34,32 @@ async def _exchange(scope: Scope, receive: Receive, send: Send) -> None:
     return None
 
 
-def test_public_routes_and_exchanges_pass() -> None:
-    check_routes(Litestar([_open, _exchange], openapi_config=None).routes)
+@get("/admin/bare", opt={"scope": "admin"})
+async def _bare() -> str:
+    return ""
 
 
-@pytest.mark.parametrize("handler", [_forgotten, _odd])
-def test_a_route_without_a_known_guard_is_refused(handler: Any) -> None:
+@pytest.fixture
+def guard() -> AdminGuard:
+    async def nobody(scope: Any, required: str) -> Any:
+        raise Unauthenticated("Missing or invalid API key.")
+
+    return admin_guard(nobody)
+
+
+def test_public_routes_and_exchanges_pass(guard: AdminGuard) -> None:
+    check_routes(Litestar([_open, _exchange], openapi_config=None).routes, guard)
+
+
+@pytest.mark.parametrize("handler", [_forgotten, _odd, _bare])
+def test_a_route_without_a_known_guard_is_refused(handler: Any, guard: AdminGuard) -> None:
     with pytest.raises(UnguardedRoute, match="who may use it"):
-        check_routes(Litestar([_open, handler], openapi_config=None).routes)
+        check_routes(Litestar([_open, handler], openapi_config=None).routes, guard)
+
+
+def test_a_route_for_administrators_passes_behind_the_guard(guard: AdminGuard) -> None:
+    router = Router("/", route_handlers=[_bare], guards=[guard])
+    check_routes(Litestar([_open, router], openapi_config=None).routes, guard)
 
 
 _PLUGIN = """

@@ -1,0 +1,93 @@
+"""One generation with its HTTP surfaces: everything of it that is made before anything is opened."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.config.app import AppConfig
+from litestar.exceptions import LitestarException
+from litestar.handlers import BaseRouteHandler
+from litestar.plugins import InitPlugin
+
+from gateway.api import AdminGuard, exception_handlers
+from gateway.app.routes import check_routes
+from gateway.protocols import Gateway
+from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, Registered, assemble, load_plugins
+from gateway.settings import Settings
+
+_OURS = "the gateway itself"
+
+
+class Assembled(NamedTuple):
+    """A generation, not opened yet, with the plugins it was made of and the application of its routes."""
+
+    plugins: Plugins
+    generation: Generation
+    litestar: Litestar
+
+
+class Assembler:
+    """Makes generations out of settings: plugins loaded, hooks called, routes built and checked.
+
+    `handlers` are the gateway's own routes, made anew for each; `closing` is called when a generation serves no more,
+    before its plugins' lifespans are left.
+    """
+
+    def __init__(
+        self,
+        gateway_for: Callable[[PluginEntry], Gateway],
+        handlers: Callable[[], list[BaseRouteHandler | Router]],
+        guard: AdminGuard,
+        closing: Callable[[Generation], Awaitable[None]],
+    ) -> None:
+        self._gateway_for = gateway_for
+        self._handlers = handlers
+        self._guard = guard
+        self._closing = closing
+
+    def assemble(self, settings: Settings) -> Assembled:
+        """A generation numbered by the revision of the settings; raises `PluginLoadError`. Takes its time."""
+        plugins = load_plugins(settings)
+        if problems := plugins.problems():
+            failed = {entry.name: entry.reason for entry in plugins.entries if entry.reason and entry.needed}
+            raise PluginLoadError("\n".join(problems), failed)
+        generation = assemble(plugins, self._gateway_for, settings.revision)
+        litestar = self._litestar(generation, settings.body_limit)
+        check_routes(litestar.routes, self._guard)
+        own = (Registered(_OURS, litestar.lifespan()), Registered(_OURS, self._until_closed(generation)))
+        generation = msgspec.structs.replace(generation, lifespans=(*generation.lifespans, *own))
+        return Assembled(plugins, generation, litestar)
+
+    def _litestar(self, generation: Generation, body_limit: int) -> Litestar:
+        try:
+            return Litestar(
+                route_handlers=self._handlers(),
+                exception_handlers=exception_handlers(),
+                plugins=[_Hooks(generation)],
+                openapi_config=None,
+                logging_config=None,
+                request_max_body_size=body_limit,
+                debug=False,
+            )
+        except LitestarException as error:
+            raise PluginLoadError(f"The routes of the plugins cannot be served together: {error}") from error
+
+    @asynccontextmanager
+    async def _until_closed(self, generation: Generation) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self._closing(generation)
+
+
+class _Hooks(InitPlugin):
+    """Lets the plugins add to the configuration, through Litestar's own door."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        self._generation.on_app_init(app_config)
+        return app_config
