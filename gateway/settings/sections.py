@@ -50,14 +50,14 @@ def _known(
     cls: type[BaseModel], table: Mapping[str, Any], at: Path, origins: Origins
 ) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
     """The table with its known keys, environment texts decoded; and a sentence for each unknown key."""
-    fields = _names(cls)
+    fields = field_names(cls)
     open_ended = cls.model_config.get("extra") == "allow"
     known: dict[str, Any] = {}
     unknown: list[tuple[str, bool]] = []
     for key, value in table.items():
         path = (*at, key)
         field = fields.get(key)
-        inner = _model(field.annotation) if field else None
+        inner = nested_model(field.annotation) if field else None
         if field is None and not open_ended:
             unknown += _unknown(path, fields, origins)
         elif inner is not None and isinstance(value, Mapping):
@@ -81,7 +81,7 @@ def _unknown(path: Path, fields: Iterable[str], origins: Origins) -> Iterator[tu
             yield f"{place.text}: unknown key{suggest(path[-1], fields)}", False
 
 
-def _names(cls: type[BaseModel]) -> dict[str, FieldInfo]:
+def field_names(cls: type[BaseModel]) -> dict[str, FieldInfo]:
     """What a table may hold; a field excluded from dumps is filled in by code, not by operators."""
     names: dict[str, FieldInfo] = {}
     for name, field in cls.model_fields.items():
@@ -101,7 +101,8 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     return (annotation,)
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
+def nested_model(annotation: Any) -> type[BaseModel] | None:
+    """The class of a table inside a section."""
     for option in _alternatives(annotation):
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option
@@ -137,13 +138,18 @@ def _sentence(loc: tuple[int | str, ...], kind: str, message: str, origins: Orig
     return f"{place}: {message[:1].lower()}{message[1:]}"
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a field's value must not be shown: by its type, or because its class keeps it out of its `repr`."""
+    return "Secret" in repr(field.annotation) or not field.repr
+
+
 def _secrets(cls: type[BaseModel], table: Mapping[str, Any]) -> Iterator[str]:
     """The texts of secret fields: a validator's own message may quote its input."""
-    for key, field in _names(cls).items():
-        inner, value = _model(field.annotation), table.get(key)
+    for key, field in field_names(cls).items():
+        inner, value = nested_model(field.annotation), table.get(key)
         if inner is not None and isinstance(value, Mapping):
             yield from _secrets(inner, value)
-        elif "Secret" in repr(field.annotation) or not field.repr:
+        elif is_secret(field):
             yield from _texts(value)
 
 
