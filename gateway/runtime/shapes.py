@@ -21,8 +21,8 @@ def check(hook: str, protocol: type, candidate: object) -> None:
         value = getattr(candidate, name, None)
         if name == "name" and (not isinstance(value, str) or not value):
             raise _refusal(hook, candidate, f"needs an attribute '{name}', a text that is not empty")
-        if name == "wants" and not isinstance(value, frozenset | set):
-            raise _refusal(hook, candidate, f"needs an attribute '{name}', a set of event classes")
+        if name == "wants" and not isinstance(value, frozenset | set | None):
+            raise _refusal(hook, candidate, f"has an attribute '{name}' that is no set of event classes")
     for name, model in vars(protocol).items():
         if inspect.isfunction(model) and not name.startswith("_"):
             wrong = _method(getattr(candidate, name, None), model)

@@ -139,7 +139,7 @@ WRONG = {
     "observer that wants everything": (
         "def register_stream_observers(gateway):\n    class O:\n        wants = 'all'\n"
         "        def start(self, exchange): ...\n    return [O()]",
-        "needs an attribute 'wants', a set of event classes",
+        "has an attribute 'wants' that is no set of event classes",
     ),
     "before a text": (
         "def register_usage_sinks(gateway):\n    class S:\n        before = 'registry'\n"
