@@ -1,14 +1,17 @@
-"""docs/settings.md names every setting there is, and none that is not."""
+"""docs/settings.md names every setting there is, and none that is not; its plugins' table is generated."""
 
 import importlib
 import re
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from gateway.cli import main
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "settings.md").read_text()
-UNWRITTEN = {"plugins", "warnings", "origins", "revision", "again", "egress"}
+UNWRITTEN = {"plugins", "warnings", "origins", "revision", "again", "egress", "order"}
 """Fields nobody sets by that name: tables, and what loading itself finds out."""
 
 
@@ -26,3 +29,14 @@ def known() -> set[str]:
 def test_every_setting_is_documented_and_nothing_else():
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", DOC, re.M))
     assert documented == known()
+
+
+def test_every_stage_that_can_be_ordered_is_documented():
+    section = DOC.partition("## Order\n")[2].partition("\n## ")[0]
+    assert [stage for stage, _ in Settings().order if f"`{stage}`" not in section] == []
+
+
+def test_the_plugins_table_is_what_the_command_prints():
+    printed = CliRunner().invoke(main, ["plugins", "config", "--markdown"]).stdout
+    marked = DOC.partition("<!-- gateway plugins config --markdown -->\n")[2].partition("<!-- end -->")[0]
+    assert marked == printed

@@ -173,6 +173,16 @@ async def test_the_server_does_not_start_and_one_line_says_why(tmp_path: Path, s
     assert "Traceback" not in err
 
 
+async def test_the_server_serves_without_what_may_be_missing_and_tells_each(tmp_path: Path, site: Path) -> None:
+    async with RunningGateway(tmp_path, environ=environ(site, *SPARED)) as running:
+        assert (await running.client.request("GET", "/health/ready")).status == 200
+        for name, (_, reason) in SPARED.items():
+            told = [line for line in running.log.splitlines() if "plugin_failed" in line and f"plugin={name}" in line]
+            assert len(told) == 1, name
+            assert reason.split("'")[0] in told[0]
+        assert await running.stop() == 0
+
+
 async def test_two_of_one_name_are_refused_naming_both(tmp_path: Path) -> None:
     for distribution in ("gateway-one", "gateway-two"):
         install(tmp_path, distribution, "twin", f"broken_{distribution[8:]}", HEAD)
