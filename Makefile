@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
 	@echo "make test         run the tests; what needs more than Python is skipped and says what it needs"
-	@echo "make check        style, types, imports"
+	@echo "make check        style, types, imports, and what plugins were promised"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
 	@echo "make clean        remove what these made"
@@ -25,6 +25,7 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/contract/promise.py
 
 lock:
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \

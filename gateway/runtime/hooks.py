@@ -29,7 +29,7 @@ def implemented(manager: pluggy.PluginManager, plugin: Any) -> tuple[str, ...]:
 
 
 def oversights(manager: pluggy.PluginManager, plugin: Any) -> list[str]:
-    """What is allowed and most likely not meant, one sentence each."""
+    """What a registered plugin may do and most likely should not, one sentence each."""
     found = []
     implementations = 0
     for attribute in dir(plugin):
@@ -42,7 +42,18 @@ def oversights(manager: pluggy.PluginManager, plugin: Any) -> list[str]:
             found.append(f"its function '{attribute}' is not called: put @hookimpl above it")
     if not implementations:
         found.append("it implements no hook")
-    return found
+    return found + _outdated(manager, plugin)
+
+
+def _outdated(manager: pluggy.PluginManager, plugin: Any) -> list[str]:
+    """The arguments it still takes that will go away; pluggy's own warning names neither plugin nor hook."""
+    return [
+        f"its hook '{caller.name}' takes the argument '{argument}', which will go away: {warning}"
+        for caller in manager.get_hookcallers(plugin) or ()
+        for argument, warning in ((caller.spec and caller.spec.warn_on_impl_args) or {}).items()
+        for implementation in caller.get_hookimpls()
+        if implementation.plugin is plugin and argument in implementation.argnames
+    ]
 
 
 def _check(name: str, function: Any) -> None:

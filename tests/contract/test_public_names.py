@@ -101,6 +101,12 @@ def test_importing_the_public_door_imports_nothing_heavy() -> None:
     assert modules.isdisjoint(HEAVY)
 
 
+def test_taking_every_public_name_imports_nothing_heavy_either() -> None:
+    modules = imported_by("from gateway import *")
+    assert "pluggy" in modules
+    assert modules.isdisjoint(HEAVY)
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
 def test_help_imports_neither_the_server_nor_the_database_nor_a_provider(arguments: tuple[str, ...]) -> None:
     modules = imported_by("import sys; from gateway.cli import main; main(sys.argv[1:])", *arguments)
