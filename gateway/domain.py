@@ -210,7 +210,19 @@ class Attempt:
 class Exchange:
     """One client request from arrival to settlement."""
 
-    __slots__ = ("answer", "attempts", "error", "id", "outcome", "principal", "request", "route", "started", "surface")
+    __slots__ = (
+        "answer",
+        "attempts",
+        "error",
+        "id",
+        "outcome",
+        "principal",
+        "request",
+        "route",
+        "started",
+        "surface",
+        "timings",
+    )
 
     def __init__(self, id: str, surface: str) -> None:
         self.id = id
@@ -225,3 +237,5 @@ class Exchange:
         """The answer of the last attempt; what limiters, sinks and metrics read at settlement."""
         self.error: GatewayError | None = None
         self.outcome: Outcome | None = None
+        self.timings: dict[str, float] = {}
+        """Seconds spent in each plugin so far, by `stage.plugin`."""

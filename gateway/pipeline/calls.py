@@ -1,6 +1,7 @@
 """How the pipeline calls plugins: within a time limit, every fault named, none hidden."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Any, NoReturn, TypeVar
 
@@ -22,10 +23,15 @@ class Calls:
         self._log = log
         self._limit = limit
 
-    async def within(self, waiting: Awaitable[T]) -> T:
-        """The result; raises `TimeoutError` when it takes too long."""
-        async with asyncio.timeout(self._limit):
-            return await waiting
+    async def within(self, waiting: Awaitable[T], timings: dict[str, float] | None = None, name: str = "") -> T:
+        """The result; raises `TimeoutError` when it takes too long. The time it took is added to `timings`."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._limit):
+                return await waiting
+        finally:
+            if timings is not None:
+                timings[name] = timings.get(name, 0.0) + time.perf_counter() - started
 
     def fault(self, plugin: str, stage: str, error: BaseException) -> None:
         """Count and log what a plugin raised."""

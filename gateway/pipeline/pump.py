@@ -8,6 +8,7 @@ from typing import TypeVar
 from gateway.domain import Attempt, Timeouts
 from gateway.errors import GatewayError, Headers, UpstreamBroken
 from gateway.events import Cause, Failure
+from gateway.pipeline.headers import answer_headers
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.relay import Relay
 from gateway.protocols import ByteStream, EventUpstream
@@ -185,7 +186,7 @@ class Pump:
 
     def _opened(self) -> None:
         self._attempt.first_content = time.monotonic()
-        self._outlet.start(200, self._headers)
+        self._outlet.start(200, (*self._headers, *answer_headers(self._attempt.exchange)))
         self._wait_for_silence(self._attempt.model.timeouts.idle)
 
     def _settle(self, out: bytes) -> None:

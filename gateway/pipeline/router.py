@@ -8,7 +8,6 @@ from math import ceil
 from gateway.domain import Attempt, Exchange, Model, Outcome, Route
 from gateway.errors import (
     GatewayError,
-    Headers,
     Overloaded,
     PluginError,
     ShuttingDown,
@@ -48,7 +47,7 @@ class Router:
         self._budgets = RetryBudgets()
         self.clients = ClientCache(log)
 
-    async def run(self, live: Live, generation: Generation, dialect: ClientDialect, headers: Headers) -> None:
+    async def run(self, live: Live, generation: Generation, dialect: ClientDialect) -> None:
         """Answer the exchange; raises the last attempt's error when none could."""
         exchange = live.exchange
         assert exchange.route is not None
@@ -62,7 +61,7 @@ class Router:
         for number in range(1, TRIES + 1):
             attempt = Attempt(exchange, targets[position], number)
             exchange.attempts.append(attempt)
-            error = await self._attempt(live, generation, dialect, headers, request)
+            error = await self._attempt(live, generation, dialect, request)
             if error is None:
                 return
             self._health.failed(attempt.model, error)
@@ -107,7 +106,7 @@ class Router:
         return position, wait
 
     async def _attempt(
-        self, live: Live, generation: Generation, dialect: ClientDialect, headers: Headers, request: ChatRequest
+        self, live: Live, generation: Generation, dialect: ClientDialect, request: ChatRequest
     ) -> GatewayError | None:
         """One call to one model: None when the answer went to the client, the error when nothing did."""
         attempt = live.exchange.attempts[-1]
@@ -115,7 +114,7 @@ class Router:
             with self.clients.lease(generation, attempt.model) as client:
                 async with asyncio.timeout(attempt.model.timeouts.first):
                     upstream = await client.open(request, attempt)
-                await self._relay(live, generation, upstream, dialect, headers, request)
+                await self._relay(live, generation, upstream, dialect, request)
         except TimeoutError:
             attempt.error = UpstreamTimeout("Request timed out.")
         except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
@@ -135,7 +134,6 @@ class Router:
         generation: Generation,
         upstream: Upstream,
         dialect: ClientDialect,
-        headers: Headers,
         request: ChatRequest,
     ) -> None:
         """Move the answer; raises what it failed with when nothing of it went out."""
@@ -157,7 +155,7 @@ class Router:
                 body.close()
             raise
         kind = WaitingPump if relay.waits else Pump
-        live.pump = pump = kind(attempt, relay, live.outlet, headers)
+        live.pump = pump = kind(attempt, relay, live.outlet, dialect.headers)
         if isinstance(upstream, ByteUpstream):
             await pump.run_bytes(upstream.body)
         else:

@@ -13,6 +13,7 @@ from gateway.events import Cause
 from gateway.pipeline.body import ClientLeft, read_body
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.credentials import credentials_of
+from gateway.pipeline.headers import topology
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
 from gateway.pipeline.outlet import Outlet
@@ -118,13 +119,14 @@ class Pipeline:
             body = await read_body(scope, receive, self._body_limit)
             live.watch(receive)
             calls = self._calls
-            exchange.principal = anonymous or await authenticate(generation, credentials_of(scope), "chat", calls)
+            exchange.principal = anonymous or await authenticate(
+                generation, credentials_of(scope), "chat", calls, exchange.timings
+            )
             exchange.request = dialect.read_request(body)
-            exchange.route = await look_up(generation, exchange.request, exchange.principal, calls)
+            exchange.route = await look_up(generation, exchange, calls)
             await admit(generation, exchange, calls, live.acquired)
             exchange.request = await transform(generation, exchange, calls)
-            headers = (*dialect.headers, ("x-request-id", exchange.id))
-            await self._router.run(live, generation, dialect, headers)
+            await self._router.run(live, generation, dialect)
         except ClientLeft:
             live.cause = Cause.CLIENT_GONE
         except GatewayError as error:
@@ -137,7 +139,7 @@ class Pipeline:
         live.exchange.error = error
         status, headers, body = render(dialect, error, _secrets(live.exchange))
         own: Headers = (("content-length", str(len(body))), ("x-request-id", live.exchange.id))
-        live.outlet.start(status, (*headers, *own))
+        live.outlet.start(status, (*headers, *own, *topology(live.exchange)))
         live.outlet.finish(body)
         await live.outlet.drained()
 

@@ -10,14 +10,21 @@ from gateway.requests import ChatRequest
 from gateway.runtime import Generation, Registered
 
 
-async def authenticate(generation: Generation, credentials: Credentials, scope: Scope, calls: Calls) -> Principal:
+async def authenticate(
+    generation: Generation,
+    credentials: Credentials,
+    scope: Scope,
+    calls: Calls,
+    timings: dict[str, float] | None = None,
+) -> Principal:
     """The caller; raises `Unauthenticated` when nobody knows it, `PermissionDenied` without the scope.
 
     An authenticator that fails or hangs refuses: `PluginError`, never the next one's turn.
     """
     for authenticator in generation.authenticators:
         try:
-            principal = await calls.within(authenticator.object.authenticate(credentials))
+            asked = authenticator.object.authenticate(credentials)
+            principal = await calls.within(asked, timings, f"authenticators.{authenticator.plugin}")
         except GatewayError:
             raise
         except Exception as error:  # noqa: BLE001 - a named border
@@ -31,15 +38,19 @@ async def authenticate(generation: Generation, credentials: Credentials, scope: 
     return principal
 
 
-async def look_up(generation: Generation, request: ChatRequest, principal: Principal, calls: Calls) -> Route:
+async def look_up(generation: Generation, exchange: Exchange, calls: Calls) -> Route:
     """The route asked for, as far as the caller may use it; a forbidden one is as unknown as an unknown one.
 
     For a malformed id the lookups are asked for their words only: a name must not be found in an id's place.
     """
+    request, principal = exchange.request, exchange.principal
+    assert request is not None
+    assert principal is not None
     words: ModelNotFound | None = None
     for lookup in generation.lookups:
         try:
-            route = await calls.within(lookup.object.find(request.model, principal))
+            asked = lookup.object.find(request.model, principal)
+            route = await calls.within(asked, exchange.timings, f"model_lookups.{lookup.plugin}")
         except ModelNotFound as error:
             words = words or error
             continue
@@ -64,7 +75,7 @@ async def admit(generation: Generation, exchange: Exchange, calls: Calls, acquir
     """
     for limiter in generation.limiters:
         try:
-            await calls.within(limiter.object.acquire(exchange))
+            await calls.within(limiter.object.acquire(exchange), exchange.timings, f"limiters.{limiter.plugin}")
         except GatewayError:
             raise
         except Exception as error:  # noqa: BLE001 - a named border
@@ -80,7 +91,8 @@ async def transform(generation: Generation, exchange: Exchange, calls: Calls) ->
         if skips(changer.object) and calls.faults.quarantined(changer.plugin, "request_transforms"):
             continue
         try:
-            changed = await calls.within(changer.object.transform(request, exchange))
+            asked = changer.object.transform(request, exchange)
+            changed = await calls.within(asked, exchange.timings, f"request_transforms.{changer.plugin}")
             if not isinstance(changed, ChatRequest):
                 raise TypeError(f"transform returned {type(changed).__name__}")
         except Exception as error:  # noqa: BLE001 - a named border

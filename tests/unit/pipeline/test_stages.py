@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from gateway import OBSERVED, GatewayError, RateLimited
+from gateway import OBSERVED, GatewayError, Principal, RateLimited
 from gateway.domain import Outcome
 from gateway.events import End, Failure, Finish, Start, Text, Usage
 from gateway.runtime.faults import PATIENCE
@@ -311,3 +311,21 @@ async def test_an_observer_that_fails_changes_nothing_and_is_quarantined(open_ho
             response = await house.ask("m")
             assert (response.body, response.complete) == (b"a", True)
         assert [fault.quarantined for fault in house.pipeline.faults.report()] == [True]
+
+
+class Admin:
+    async def authenticate(self, credentials):
+        return Principal("admin", scopes=frozenset({"chat", "admin"}), unrestricted=True)
+
+
+async def test_who_may_see_topology_is_told_where_the_time_went(open_house):
+    async with open_house(limiters=[Limiter()]) as house:
+        house.model("m", ok("x"))
+        assert (await house.ask("m")).header("server-timing") is None
+    async with open_house(authenticators=[Admin()], limiters=[Limiter()]) as house:
+        house.model("m", ok("x"))
+        house.model("bad", reply(400, b"no"))
+        timing = (await house.ask("m")).header("server-timing")
+        names = [entry.partition(";")[0] for entry in timing.split(", ")]
+        assert names == ["authenticators.auth", "model_lookups.lookup", "limiters.limiters", "upstream", "total"]
+        assert "total;dur=" in (await house.ask("bad")).header("server-timing")

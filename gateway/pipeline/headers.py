@@ -1,0 +1,27 @@
+"""The gateway's own response headers."""
+
+import time
+
+from gateway.domain import Exchange
+from gateway.errors import Headers
+
+
+def answer_headers(exchange: Exchange) -> Headers:
+    """Of an answer whose first content is there."""
+    return (("x-request-id", exchange.id), *topology(exchange))
+
+
+def topology(exchange: Exchange) -> Headers:
+    """What only a caller with the admin scope may see: which plugins there are, and how long each took.
+
+    `Server-Timing` as the W3C writes it: milliseconds by `stage.plugin`, `upstream` from the dial to the first
+    content, `total` since the request arrived.
+    """
+    principal = exchange.principal
+    if principal is None or "admin" not in principal.scopes:
+        return ()
+    spent = dict(exchange.timings)
+    if exchange.attempts and exchange.attempts[-1].first_content is not None:
+        spent["upstream"] = exchange.attempts[-1].first_content - exchange.attempts[-1].started
+    spent["total"] = time.monotonic() - exchange.started
+    return (("server-timing", ", ".join(f"{name};dur={1000 * seconds:.3f}" for name, seconds in spent.items())),)
