@@ -58,7 +58,8 @@ def serve(
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM; both let running answers end first.
 
-    A second Ctrl-C ends at once. `/health/ready` tells a load balancer when to send traffic.
+    A second Ctrl-C ends at once; SIGHUP reads settings and plugins anew. `/health/ready` tells a load balancer when to
+    send traffic.
     """
     context: Context = ctx.obj
     context.config = config or context.config
@@ -118,9 +119,10 @@ def _run_processes(
         folders = [Path(__file__).parents[1], *(file.parent for file in settings.plugin_files)]
         run_reloading(reloaded, listener, folders)
         return 0
+    from gateway.runtime.switching import ask_to_reload
     from gateway.server.supervisor import Supervisor
 
-    return Supervisor(serve_worker, listener, options.workers).run()
+    return Supervisor(serve_worker, listener, options.workers, lambda: ask_to_reload(settings)).run()
 
 
 def _allowing(settings: "Settings", address: str) -> "Settings":

@@ -1,7 +1,11 @@
 """What the operator may switch at run time, and why not."""
 
+import logging
+
 from gateway.runtime.discovery import discover
-from gateway.settings import Settings, Switches, SwitchesChanged, SwitchFile, managed_by, suggest
+from gateway.settings import Settings, SettingsError, Switches, SwitchesChanged, SwitchFile, managed_by, suggest
+
+_log = logging.getLogger("gateway.runtime")
 
 
 class SwitchRefused(Exception):
@@ -20,7 +24,7 @@ def switched(settings: Settings, name: str, *, on: bool) -> Switches:
         if not on and name in switches.enabled:
             return switches.switched(name, None)
         known = [one.name for one in discover(settings.plugin_files)]
-        raise UnknownPlugin(f"No plugin '{name[:100]}' is installed{suggest(name, known)}.")
+        raise UnknownPlugin(f"no plugin '{name[:100]}' is installed{suggest(name, known)}")
     origin = managed_by(settings, name)
     if origin is not None:
         word = "variable" if origin.environment else "setting"
@@ -50,3 +54,13 @@ def write_switches(settings: Settings, switches: Switches) -> None:
         raise SwitchRefused(str(error)) from error
     except OSError as error:
         raise SwitchRefused(f"The switch cannot be written: {error.strerror}.") from error
+
+
+def ask_to_reload(settings: Settings) -> None:
+    """Let every worker of this data directory read settings and plugins anew; raises nothing."""
+    file = SwitchFile(settings.data_dir)
+    try:
+        before = file.read()
+        file.write(before.repeated(), after=before.revision)
+    except (SettingsError, SwitchesChanged, OSError) as error:
+        _log.error("reload_failed", extra={"fields": {"reason": str(error)}})

@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Drainable(Protocol):
-    """An ASGI application that can be asked to finish."""
+    """An ASGI application that can be asked to finish, or to take up what changed."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
@@ -27,9 +27,18 @@ class Drainable(Protocol):
         """Be no longer ready, refuse new work, return when the running work is done or its time is over."""
         ...
 
+    def reload(self) -> None:
+        """Begin to read settings and plugins anew; returns at once."""
+        ...
+
+
+def takes_hangups() -> bool:
+    """Whether SIGHUP reloads: it does not exist everywhere, and `nohup` asks to ignore it."""
+    return hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+
 
 def run(app: Drainable, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and return; a second SIGINT ends at once.
+    """Serve until SIGTERM or SIGINT, then drain and return; a second SIGINT ends at once, SIGHUP reloads.
 
     Raises `SystemExit(3)` when the application does not start.
     """
@@ -68,6 +77,11 @@ class _DrainingServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Handle the signals while serving; uvicorn would raise them again and end with exit code -15."""
         before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        loop = asyncio.get_running_loop()
+        if takes_hangups():
+            before[signal.SIGHUP] = signal.signal(
+                signal.SIGHUP, lambda number, frame: loop.call_soon_threadsafe(self._app.reload)
+            )
         try:
             yield
         finally:

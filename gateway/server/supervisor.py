@@ -11,6 +11,8 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
+from gateway.server.running import takes_hangups
+
 _log = logging.getLogger("gateway.server")
 STARTUP_FAILURE = 3
 """Exit code of a worker whose application does not start; it would fail again, so nobody starts it again."""
@@ -18,18 +20,28 @@ _MIN_LIFE_SECONDS = 1.0
 
 
 class Supervisor:
-    """Keeps `count` workers serving; `work` gets the socket and must be importable by name (workers are spawned)."""
+    """Keeps `count` workers serving; `work` gets the socket and must be importable by name (workers are spawned).
 
-    def __init__(self, work: Callable[[socket.socket], None], listener: socket.socket, count: int) -> None:
+    `reload` is called after SIGHUP and tells the workers to reload; no signal is passed on, because one that has only
+    just begun would die of it.
+    """
+
+    def __init__(
+        self, work: Callable[[socket.socket], None], listener: socket.socket, count: int, reload: Callable[[], None]
+    ) -> None:
         self._work = work
         self._listener = listener
         self._count = count
+        self._reload = reload
         self._stopping = threading.Event()
+        self._hung_up = threading.Event()
         self._workers: list[SpawnProcess] = []
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT and all workers have drained; the exit code."""
+        """Serve until SIGTERM or SIGINT and all workers have drained, reload on SIGHUP; the exit code."""
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        if takes_hangups():
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda number, frame: self._hung_up.set())
         try:
             for _ in range(self._count):
                 self._start()
@@ -49,6 +61,9 @@ class Supervisor:
         while self._workers:
             started = time.monotonic()
             wait([worker.sentinel for worker in self._workers], timeout=0.5)
+            if self._hung_up.is_set():
+                self._hung_up.clear()
+                self._reload()
             ended = [worker for worker in self._workers if worker.exitcode is not None]
             for worker in ended:
                 self._workers.remove(worker)
