@@ -9,7 +9,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 if TYPE_CHECKING:
-    from gateway.settings import Settings
+    from gateway.settings import Settings, SettingsError
 
 USAGE = 2
 """Exit code for what the user has to write differently: arguments or settings."""
@@ -35,8 +35,17 @@ class Context:
             try:
                 self._settings = load_settings(self.config, self._environ, overrides)
             except SettingsError as error:
-                click.echo(f"Error: {error}", err=True)
+                click.echo(f"Error: {SettingsError(_with_plugins(error))}", err=True)
                 raise Exit(USAGE) from error
             for warning in self._settings.warnings:
                 click.echo(f"Warning: {warning}", err=True)
         return self._settings
+
+
+def _with_plugins(error: "SettingsError") -> "list[str]":
+    """The problems, and those in the plugins' sections: whoever repairs one wants to know of all."""
+    if error.rest is None:
+        return list(error.problems)
+    from gateway.runtime import load_plugins
+
+    return list(dict.fromkeys((*error.problems, *load_plugins(error.rest).wrong_settings)))

@@ -33,7 +33,14 @@ def load_plugins(settings: Settings, *, files: Iterable[Path] = (), only: str | 
     entries = [loading.entry(candidate) for candidate in candidates if only in (None, candidate.name)]
     if only is None:
         loading.check_order(entries)
-    return Plugins(loading.manager, entries, settings, problems=loading.problems, warnings=loading.warnings)
+    return Plugins(
+        loading.manager,
+        entries,
+        settings,
+        problems=loading.problems,
+        wrong_settings=loading.wrong_settings,
+        warnings=loading.warnings,
+    )
 
 
 class _ConflictError(PluginLoadError):
@@ -47,6 +54,7 @@ class _Loading:
         self.settings = settings
         self.manager = manager
         self.problems: list[str] = []
+        self.wrong_settings: list[str] = []
         self.warnings: list[str] = []
         self._owners: dict[str, Candidate] = {}
 
@@ -59,7 +67,7 @@ class _Loading:
             written = [origin for path, origin in self.settings.origins.items() if path[:2] == ("plugins", name)]
             # The environment is shared with others; a file is ours, and what it says is meant.
             refused = table.get("enabled", any(not origin.environment for origin in written))
-            (self.problems if refused else self.warnings).append(sentence)
+            (self.wrong_settings if refused else self.warnings).append(sentence)
 
     def entry(self, candidate: Candidate) -> PluginEntry:
         """The candidate, loaded if it is enabled and can be."""
@@ -82,7 +90,7 @@ class _Loading:
                 self.problems.append(f"{entry.title}: {error}")
             return msgspec.structs.replace(entry, state=State.FAILED, reason=str(error), needed=needed)
         except SettingsError as error:
-            self.problems += error.problems
+            self.wrong_settings += error.problems
             return msgspec.structs.replace(entry, state=State.FAILED, reason="; ".join(error.problems))
         self.warnings += warnings
         return entry
@@ -97,9 +105,9 @@ class _Loading:
                 entry = by_name.get(name)
                 if entry is None:
                     known = suggest(name, fitting) or suggest(name, by_name)
-                    self.problems.append(f"{place}: no plugin is called '{name}'{known}")
+                    self.wrong_settings.append(f"{place}: no plugin is called '{name}'{known}")
                 elif entry.state is State.ACTIVE and name not in fitting:
-                    self.problems.append(f"{place}: {entry.title} registers no {stage}")
+                    self.wrong_settings.append(f"{place}: {entry.title} registers no {stage}")
 
 
 def _entry(candidate: Candidate) -> PluginEntry:

@@ -67,6 +67,7 @@ class Plugins:
         settings: Settings,
         *,
         problems: Sequence[str] = (),
+        wrong_settings: Sequence[str] = (),
         warnings: Sequence[str] = (),
     ) -> None:
         self.manager = manager
@@ -75,6 +76,8 @@ class Plugins:
         self.entries = tuple(entries)
         """The gateway's own first, then by name, then files: the order of registration."""
         self.warnings = tuple(warnings)
+        self.wrong_settings = tuple(wrong_settings)
+        """The problems that are wrong settings: what is written for plugins, and for their order."""
         self._problems = tuple(problems)
 
     @property
@@ -94,11 +97,18 @@ class Plugins:
             else entry
             for entry in self.entries
         ]
-        return type(self)(self.manager, entries, self.settings, problems=self._problems, warnings=self.warnings)
+        return type(self)(
+            self.manager,
+            entries,
+            self.settings,
+            problems=self._problems,
+            wrong_settings=self.wrong_settings,
+            warnings=self.warnings,
+        )
 
     def problems(self) -> tuple[str, ...]:
         """Why the server must not start, one sentence each: what was asked for cannot be had."""
-        return self._problems
+        return (*self.wrong_settings, *self._problems)
 
 
 def new_manager() -> pluggy.PluginManager:

@@ -16,6 +16,7 @@ from gateway.settings.sources import CONFIG, Source, read_environment, read_file
 from gateway.settings.switches import SwitchFile, apply_switches
 
 FILE_NAME = "gateway.toml"
+_OF_PLUGINS = frozenset({"plugins", "plugin_files", "plugin_start_seconds", "safe_mode", "order"})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -43,9 +44,9 @@ def load_settings(
     try:
         section = validate_section(Settings, source.tree, source.origins)
     except SettingsError as error:
-        raise SettingsError([*source.problems, *error.problems]) from None
+        raise SettingsError([*source.problems, *error.problems], _rest(source)) from None
     if source.problems:
-        raise SettingsError(source.problems)
+        raise SettingsError(source.problems, _rest(source))
     found = {
         "warnings": (*source.warnings, *section.warnings),
         "origins": MappingProxyType(source.origins),
@@ -53,6 +54,19 @@ def load_settings(
     }
     settings = section.value.model_copy(update=found)
     return apply_switches(settings, SwitchFile(settings.data_dir).read())
+
+
+def _rest(source: Source) -> Settings:
+    """What concerns plugins, as far as it is right by itself."""
+    right: dict[str, Any] = {}
+    for key in _OF_PLUGINS & source.tree.keys():
+        try:
+            validate_section(Settings, {key: source.tree[key]}, source.origins)
+        except SettingsError:
+            continue
+        right[key] = source.tree[key]
+    rest = validate_section(Settings, right, source.origins).value
+    return rest.model_copy(update={"origins": MappingProxyType(source.origins)})
 
 
 def _data_dir(given: Source, environment: Source, environ: Mapping[str, str]) -> Path:

@@ -2,7 +2,10 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from gateway.settings.model import Settings
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -21,8 +24,10 @@ Origins: TypeAlias = Mapping[Path, Origin]
 class SettingsError(Exception):
     """Settings cannot be used; `problems` are all of them, one sentence each, without any secret."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    def __init__(self, problems: Iterable[str], rest: "Settings | None" = None) -> None:
         self.problems = tuple(problems)
+        self.rest = rest
+        """What is right of the settings that concern plugins, so that their sections can be checked too."""
         head = "" if len(self.problems) == 1 else f"{len(self.problems)} settings are wrong:\n"
         super().__init__(head + "\n".join(self.problems))
 
