@@ -98,6 +98,7 @@ def _values(short: str, kind: str) -> dict[str, str]:
         "NAME": short.upper(),
         "distribution": f"gateway-{short.replace('_', '-')}",
         "package": f"gateway_{short}",
+        "kind": kind,
         "module": _KINDS[kind].module,
         "summary": _KINDS[kind].summary,
         "requires": json.dumps(["litestar-gateway", *_KINDS[kind].imports]),
