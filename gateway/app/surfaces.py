@@ -58,7 +58,7 @@ class Assembler:
         check_routes(litestar.routes, self._guard)
         own = (Registered(_OURS, litestar.lifespan()), Registered(_OURS, self._until_closed(generation)))
         generation = msgspec.structs.replace(generation, lifespans=(*generation.lifespans, *own))
-        return Assembled(plugins, generation, litestar)
+        return Assembled(plugins.told(generation.failed), generation, litestar)
 
     def _litestar(self, generation: Generation, body_limit: int) -> Litestar:
         try:

@@ -104,12 +104,13 @@ def _run_here(settings: "Settings", prepared: _Prepared, listener: socket.socket
 def _run_processes(
     context: Context, settings: "Settings", options: _Options, prepared: _Prepared, listener: socket.socket
 ) -> int:
+    from gateway.cli.plugins.dry import dry_run
     from gateway.cli.worker import environment, reloaded, serve_worker
-    from gateway.runtime import PluginLoadError, load_plugins
+    from gateway.runtime import PluginLoadError
 
-    # Loaded here too: what is wrong with one is told once, and not by every worker.
-    plugins = load_plugins(settings)
-    if (problems := plugins.problems()) and not options.dev:
+    # Assembled here too: what is wrong with one is told once, and not by every worker.
+    plugins, _, problems = dry_run(settings)
+    if problems and not options.dev:
         raise PluginLoadError("\n".join(problems))
     _show_banner(settings, prepared, plugins)
     os.environ.update(environment(settings, context.config))
@@ -158,6 +159,7 @@ def _show_banner(settings: "Settings", prepared: _Prepared, plugins: "Plugins") 
     if prepared.admin_key is not None:
         lines.append(("Admin key made", prepared.admin_key))
     lines.append(("Plugins", ", ".join(entry.name for entry in plugins.active) or "none"))
+    lines += [("Not serving", f"{entry.name}: {entry.reason}") for entry in plugins.entries if entry.failed]
     for title, text in lines:
         click.echo(f"{title + ':':16}{text}")
     if prepared.demo is not None:

@@ -43,6 +43,11 @@ class PluginEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Its section as an instance of its `Settings` class."""
 
     @property
+    def failed(self) -> bool:
+        """Whether it was to take part and cannot."""
+        return self.state is State.FAILED
+
+    @property
     def title(self) -> str:
         """How errors name it: with its distribution."""
         return f"plugin '{self.name}' ({self.distribution or self.origin})"

@@ -180,7 +180,14 @@ async def test_the_server_serves_without_what_may_be_missing_and_tells_each(tmp_
             told = [line for line in running.log.splitlines() if "plugin_failed" in line and f"plugin={name}" in line]
             assert len(told) == 1, name
             assert reason.split("'")[0] in told[0]
+            assert f"Not serving:    {name}: " in running.log
         assert await running.stop() == 0
+
+
+async def test_workers_do_not_start_either_and_it_is_told_once(tmp_path: Path, site: Path) -> None:
+    code, _, err = await command(tmp_path, environ(site, "lookup"), "serve", "--port", "0", "--workers", "2")
+    assert code == 1
+    assert err.splitlines() == [f"Error: plugin 'lookup' (gateway-lookup): {REFUSED['lookup'][1]}"]
 
 
 async def test_two_of_one_name_are_refused_naming_both(tmp_path: Path) -> None:
