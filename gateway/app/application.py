@@ -121,7 +121,7 @@ class Application:
     def _handlers(self) -> list[BaseRouteHandler | Router]:
         """The gateway's own routes, made anew for every generation."""
         health = health_handlers(self.ready, lambda: self.pipeline.draining)
-        return [*health, admin_router(self._swap, self._guard)]
+        return [*health, admin_router(self._swap, self.pipeline.explain, self._guard)]
 
     def _tell_failed(self) -> None:
         for entry in self._swap.plugins():

@@ -15,6 +15,7 @@ _COMMANDS = {
     "models": Lazy("gateway.cli.models:group", "Add, list, change and remove models."),
     "keys": Lazy("gateway.cli.keys:group", "Create, list and revoke virtual keys."),
     "db": Lazy("gateway.cli.db:group", "Bring the database to a schema, or tell which it has."),
+    "explain": Lazy("gateway.cli.explain:explain", "Show how a request would be answered."),
     "plugins": Lazy("gateway.cli.plugins:group", "Tell which plugins there are and what they do."),
 }
 _EPILOG = """Exit codes: 0 = done, 1 = failed, 2 = wrong arguments or settings.

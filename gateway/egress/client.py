@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gateway.domain import Timeouts
+from gateway.egress.capture import CAPTURE, CapturedRequest
 from gateway.egress.connection import Connection
 from gateway.egress.deadlines import Deadlines
 from gateway.egress.dial import Dialer
@@ -77,6 +78,9 @@ class EgressClient:
         """
         if self._closed:
             raise unreachable("the egress client is closed")
+        if (captured := CAPTURE.get()) is not None:
+            captured.append(CapturedRequest(method=method, url=url, headers=headers, body=body))
+            raise unreachable("the request was looked at, not sent")
         target = self._target(url)
         head = request_head(method, target, headers, len(body))
         loop = asyncio.get_running_loop()

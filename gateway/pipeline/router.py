@@ -43,7 +43,7 @@ class Router:
     def __init__(self, calls: Calls, log: Logger) -> None:
         self._calls = calls
         self._log = log
-        self._health = Health()
+        self.health = Health()
         self._budgets = RetryBudgets()
         self.clients = ClientCache(log)
 
@@ -53,8 +53,8 @@ class Router:
         assert exchange.route is not None
         assert exchange.request is not None
         request = _addressed(exchange.request, exchange.route)
-        targets = self._order(generation, exchange.route, request)
-        if (held := self._health.held(targets)) is not None:
+        targets = self.order(generation, exchange.route, request)
+        if (held := self.health.held(targets)) is not None:
             raise _held(held)
         self._budgets.request(targets[0].tenant)
         position = 0
@@ -64,7 +64,7 @@ class Router:
             error = await self._attempt(live, generation, dialect, request)
             if error is None:
                 return
-            self._health.failed(attempt.model, error)
+            self.health.failed(attempt.model, error)
             self._log.debug("attempt_failed", exchange=exchange.id, number=number, code=error.code, status=error.status)
             position, wait = self._next(error, number, targets, position)
             if wait is None:
@@ -72,16 +72,16 @@ class Router:
             if wait:
                 await asyncio.sleep(wait)
 
-    def _order(self, generation: Generation, route: Route, request: ChatRequest) -> Sequence[Model]:
+    def order(self, generation: Generation, route: Route, request: ChatRequest) -> Sequence[Model]:
         """The models to try, by the route's strategy; raises `PluginError` when it cannot say."""
         strategy = generation.strategies.get(route.strategy)
         if strategy is None:
             if route.strategy != "ordered":
                 text = f'No enabled plugin provides the strategy "{route.strategy}".'
                 raise PluginError(text, plugin=route.strategy)
-            return self._health.order(route.targets)
+            return self.health.order(route.targets)
         try:
-            ordered = [model for model in strategy.object.order(route, request, self._health) if model in route.targets]
+            ordered = [model for model in strategy.object.order(route, request, self.health) if model in route.targets]
         except Exception as error:  # noqa: BLE001 - a named border
             self._calls.refuse(strategy.plugin, "strategies", error)
         if not ordered:
@@ -124,7 +124,7 @@ class Router:
             _settle(attempt, live)
         if attempt.error is None or live.outlet.started:
             if attempt.outcome is Outcome.OK:
-                self._health.succeeded(attempt.model)
+                self.health.succeeded(attempt.model)
             return None
         return attempt.error
 

@@ -13,6 +13,8 @@ from gateway.events import Cause
 from gateway.pipeline.body import ClientLeft, read_body
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.credentials import credentials_of
+from gateway.pipeline.explain import explain
+from gateway.pipeline.explanation import Explanation, Question
 from gateway.pipeline.headers import topology
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
@@ -79,6 +81,15 @@ class Pipeline:
         held = self._generations.hold()
         try:
             return await authenticate(held.generation, credentials_of(scope), required, self._calls)
+        finally:
+            self._generations.let_go(held)
+
+    async def explain(self, scope: Scope, question: Question) -> Explanation:
+        """How a request would be answered, by the current generation; the asker needs the scope `admin`."""
+        held = self._generations.hold()
+        try:
+            asker = await authenticate(held.generation, credentials_of(scope), "admin", self._calls)
+            return await explain(held.generation, self._router, self._calls, asker, question)
         finally:
             self._generations.let_go(held)
 

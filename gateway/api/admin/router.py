@@ -3,12 +3,13 @@
 from litestar import Router
 
 from gateway.api.admin.control import Control
+from gateway.api.admin.explain import Explain, explain_handler
 from gateway.api.admin.generations import generation_handlers
 from gateway.api.admin.guard import SCOPE, AdminGuard
 from gateway.api.admin.plugins import plugin_handlers
 
 
-def admin_router(control: Control, guard: AdminGuard) -> Router:
+def admin_router(control: Control, explain: Explain, guard: AdminGuard) -> Router:
     """The router of `/admin`."""
-    handlers = [*plugin_handlers(control), *generation_handlers(control)]
+    handlers = [*plugin_handlers(control), *generation_handlers(control), explain_handler(explain)]
     return Router("/admin", route_handlers=handlers, guards=[guard], opt={"scope": SCOPE})

@@ -59,23 +59,26 @@ class Remote:
         self._key_file = key_file
         self._settings = settings
 
-    def post(self, path: str) -> Any:
-        """What the control plane answers to a change; raises `NotRunning`, or `Failed` with its reason."""
+    def post(self, path: str, question: object = None) -> Any:
+        """What the control plane answers; raises `NotRunning`, or `Failed` with its reason."""
         try:
             self._connection.connect()
         except OSError as error:
             raise NotRunning(f"No gateway answers at {self.url}.") from error
         self._connection.sock.settimeout(_SECONDS)
+        import msgspec
+
+        body = msgspec.json.encode(question or {})
         headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
         try:
-            self._connection.request("POST", self._prefix + path, body=b"{}", headers=headers)
+            self._connection.request("POST", self._prefix + path, body=body, headers=headers)
             answer = self._connection.getresponse()
-            body = answer.read()
+            document = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise Failed(f"The gateway at {self.url} broke off: {type(error).__name__}.") from error
         finally:
             self._connection.close()
-        return _checked(answer.status, body, self.url)
+        return _checked(answer.status, document, self.url)
 
     def _key(self) -> str:
         if self._key_file is None and os.environ.get(KEY):

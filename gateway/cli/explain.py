@@ -1,0 +1,79 @@
+"""`gateway explain`: how a request would be answered, without sending it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gateway.cli.opened import Failed
+from gateway.cli.output import print_fields, print_json, print_rows
+from gateway.cli.plugins.remote import NotRunning, Remote, remote_options
+
+if TYPE_CHECKING:
+    from gateway.cli.context import Context
+
+
+@click.command()
+@click.option("-m", "--model", required=True, help="The name or id that a client would ask for.")
+@click.option("--key-env", metavar="VAR", help="Variable with the virtual key a client would send. Default: your own.")
+@remote_options
+@click.pass_obj
+def explain(
+    context: "Context", model: str, key_env: str | None, url: str | None, key_file: Path | None, as_json: bool
+) -> None:
+    """Show a request's way through a running gateway: who answers, what each plugin changes, what would be sent.
+
+    Nothing is sent to an upstream. Exit code 1 when the request would be refused.
+    """
+    question = {"model": model}
+    if key_env is not None:
+        if not os.environ.get(key_env):
+            raise Failed(f"The variable {key_env} is not set.")
+        question["key"] = os.environ[key_env].strip()
+    try:
+        told = Remote(context.settings(), url, key_file).post("/admin/explain", question)
+    except NotRunning as error:
+        raise Failed(f"{error} Start it with `gateway serve`.") from error
+    print_json(told) if as_json else _print(told)
+    if told["refused"]:
+        raise Failed(f"The request would be refused: {told['refused']}")
+
+
+def _print(told: Any) -> None:
+    caller, sent, price = told["caller"], told["upstream"], told["price"]
+    print_fields(
+        {
+            "generation": told["generation"],
+            "caller": f"{caller['id']} (owner {caller['owner'] or 'none'})" if caller else None,
+            "lookups": tuple(f"{one['plugin']}: {one['answer']}" for one in told["lookups"]),
+            "route": f"{told['route']} ({told['strategy']})" if told["route"] else None,
+            "transforms": tuple(f"{one['plugin']}: {_changes(one)}" for one in told["transforms"]),
+            **{stage: tuple(plugins) for stage, plugins in told["stages"].items() if plugins},
+            "sends": f"{sent['method']} {sent['url']}" if sent else None,
+            "body": sent["body"] if sent else None,
+            "prompt": f"about {price['input_tokens']} tokens, {_dollars(price)}" if price else None,
+        }
+    )
+    if told["candidates"]:
+        click.echo()
+        rows = [[one["name"], one["id"], one["provider"], _state(one)] for one in told["candidates"]]
+        print_rows(("model", "id", "provider", "tried"), rows, empty="")
+
+
+def _changes(one: Any) -> str:
+    if one["error"]:
+        return f"refuses: {one['error']}"
+    return (
+        "; ".join(f"{name}: {before!r} -> {after!r}" for name, (before, after) in one["changed"].items()) or "nothing"
+    )
+
+
+def _dollars(price: Any) -> str:
+    return "price unknown" if price["input_dollars"] is None else f"{price['input_dollars']:.6f} USD"
+
+
+def _state(one: Any) -> str:
+    if one["excluded"]:
+        return f"no: {one['excluded']}"
+    return "yes, cooling down" if one["cooling"] else "yes"

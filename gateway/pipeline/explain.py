@@ -1,0 +1,181 @@
+"""A dry run of the pipeline: every stage is asked, nothing is sent to an upstream."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.domain import Attempt, Credentials, Exchange, Model, Principal, Route
+from gateway.egress import CapturedRequest, capture
+from gateway.errors import GatewayError, ModelNotFound, Unauthenticated
+from gateway.pipeline.calls import Calls
+from gateway.pipeline.explanation import (
+    Caller,
+    Candidate,
+    Change,
+    Explanation,
+    LookupAnswer,
+    Price,
+    Question,
+    Sent,
+)
+from gateway.pipeline.router import Router
+from gateway.protocols import EventUpstream
+from gateway.requests import ChatRequest
+from gateway.runtime import Generation
+from gateway.secrets import Secret, redact
+
+_MASK = "***"
+_BYTES_PER_TOKEN = 4
+_STAGES = ("authenticators", "lookups", "limiters", "request_transforms", "stream_transforms", "stream_observers")
+_QUIET = frozenset({"content-type", "accept", "user-agent"})
+"""Headers whose values are shown; any other may be a credential."""
+
+
+async def explain(
+    generation: Generation, router: Router, calls: Calls, asker: Principal, question: Question
+) -> Explanation:
+    """How this question would be answered; a refusal on the way is told, not raised."""
+    dry = _DryRun(generation, router, calls)
+    try:
+        await dry.run(asker, question)
+    except GatewayError as error:
+        dry.told.refused = f"{error.status} {error.code}: {error.message}".rstrip(": ")
+    return dry.told
+
+
+class _DryRun:
+    def __init__(self, generation: Generation, router: Router, calls: Calls) -> None:
+        self._generation = generation
+        self._router = router
+        self._calls = calls
+        self.told = Explanation(generation=generation.number, stages=_stages(generation))
+
+    async def run(self, asker: Principal, question: Question) -> None:
+        exchange = Exchange("explain", "explain")
+        principal = exchange.principal = await self._caller(asker, question.key)
+        message = msgspec.Raw(b'[{"role":"user","content":"Hello"}]')
+        fields = {"model": msgspec.Raw(msgspec.json.encode(question.model)), "messages": message, **question.fields}
+        exchange.request = ChatRequest(
+            dialect="chat", model=question.model, stream=True, fields={**fields, "stream": msgspec.Raw(b"true")}
+        )
+        route = await self._look_up(question.model, principal)
+        allowed = tuple(model for model in route.targets if model.enabled and principal.may_use(model))
+        exchange.route = msgspec.structs.replace(route, targets=allowed)
+        if not allowed:
+            self._candidates(route, principal, ())
+            raise ModelNotFound("No model of this route is enabled and allowed.")
+        exchange.request = await self._transform(exchange)
+        order = self._router.order(self._generation, exchange.route, exchange.request)
+        self._candidates(route, principal, order)
+        await self._request(exchange, order[0])
+
+    async def _caller(self, asker: Principal, key: str | None) -> Principal:
+        principal, by = asker, None
+        if key is not None:
+            for authenticator in self._generation.authenticators:
+                asked = authenticator.object.authenticate(Credentials(token=Secret(key)))
+                known = await self._calls.within(asked)
+                if known is not None:
+                    principal, by = known, authenticator.plugin
+                    break
+            else:
+                raise Unauthenticated("No authenticator knows this key.")
+        scopes = sorted(principal.scopes)
+        self.told.caller = Caller(id=principal.id, owner=principal.owner, scopes=scopes, by=by)
+        return principal
+
+    async def _look_up(self, name: str, principal: Principal) -> Route:
+        answers = self.told.lookups
+        for lookup in self._generation.lookups:
+            try:
+                route = await self._calls.within(lookup.object.find(name, principal))
+            except GatewayError as error:
+                said = f"{error.code}: {error.message}" if error.message else error.code
+                answers.append(LookupAnswer(plugin=lookup.plugin, answer=said))
+                if not isinstance(error, ModelNotFound):
+                    raise
+                continue
+            answers.append(LookupAnswer(plugin=lookup.plugin, answer="found" if route else "not mine"))
+            if route is not None:
+                self.told.route, self.told.strategy = route.name, route.strategy
+                return route
+        raise ModelNotFound("No model lookup knows this name.")
+
+    async def _transform(self, exchange: Exchange) -> ChatRequest:
+        changes = self.told.transforms
+        request = exchange.request
+        assert request is not None
+        for changer in self._generation.request_transforms:
+            try:
+                after = await self._calls.within(changer.object.transform(request, exchange))
+            except GatewayError as error:
+                changes.append(Change(plugin=changer.plugin, changed={}, error=error.message or error.code))
+                raise
+            changes.append(Change(plugin=changer.plugin, changed=_difference(request, after)))
+            request = after
+        return request
+
+    def _candidates(self, route: Route, principal: Principal, order: Sequence[Model]) -> None:
+        rest = [model for model in route.targets if model not in order]
+        self.told.candidates = [
+            Candidate(
+                id=model.id,
+                name=model.name,
+                provider=model.provider,
+                excluded=_why_not(model, principal, order),
+                cooling=self._router.health.cooling(model),
+            )
+            for model in (*order, *rest)
+        ]
+
+    async def _request(self, exchange: Exchange, model: Model) -> None:
+        attempt = Attempt(exchange, model, 1)
+        exchange.attempts.append(attempt)
+        assert exchange.request is not None
+        with capture() as captured, self._router.clients.lease(self._generation, model) as client:
+            try:
+                upstream = await self._calls.within(client.open(exchange.request, attempt))
+                if isinstance(upstream, EventUpstream):
+                    await self._calls.within(upstream.events.__anext__())
+            except Exception:  # noqa: BLE001, S110 - it fails because nothing is sent; what it wanted to send counts
+                pass
+        if captured:
+            self.told.upstream = _masked(captured[0], model)
+            self.told.price = _price(exchange.request, model)
+
+
+def _stages(generation: Generation) -> dict[str, list[str]]:
+    stages = {stage: [one.plugin for one in getattr(generation, stage)] for stage in _STAGES}
+    stages["error_mappers"] = [one.plugin for one in generation.error_mappers]
+    stages["usage_sinks"] = [one.plugin for one in generation.usage_sinks]
+    return stages
+
+
+def _difference(before: ChatRequest, after: ChatRequest) -> dict[str, tuple[object, object]]:
+    def value(request: ChatRequest, name: str) -> object:
+        return msgspec.json.decode(request.fields[name]) if name in request.fields else None
+
+    names = dict.fromkeys((*before.fields, *after.fields))
+    changed = (name for name in names if bytes(before.fields.get(name, b"")) != bytes(after.fields.get(name, b"")))
+    return {name: (value(before, name), value(after, name)) for name in changed}
+
+
+def _why_not(model: Model, principal: Principal, order: Sequence[Model]) -> str | None:
+    if model in order:
+        return None
+    if not model.enabled:
+        return "it is disabled"
+    return "the strategy left it out" if principal.may_use(model) else "the caller neither owns it nor has it shared"
+
+
+def _masked(request: CapturedRequest, model: Model) -> Sent:
+    secrets = (model.api_key, *(Secret(value) for value in model.headers.values()))
+    headers = {name: value if name.lower() in _QUIET else _MASK for name, value in request.headers}
+    body = redact(request.body.decode("utf-8", "replace"), secrets)
+    return Sent(method=request.method, url=redact(request.url, secrets), headers=headers, body=body)
+
+
+def _price(request: ChatRequest, model: Model) -> Price:
+    tokens = -(-len(bytes(request.fields.get("messages", b""))) // _BYTES_PER_TOKEN)
+    dollars = None if model.prices.input is None else tokens * model.prices.input / 1_000_000
+    return Price(input_tokens=tokens, input_dollars=dollars)

@@ -1,0 +1,88 @@
+"""What `explain` tells: the way of one request through the house, without sending it."""
+
+from typing import Any
+
+import msgspec
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to explain."""
+
+    model: str
+    """The name or id a client would ask for."""
+    key: str | None = None
+    """The virtual key a client would send; without it the asker's own principal is used."""
+    fields: dict[str, msgspec.Raw] = {}
+    """Request fields besides `model`, `messages` among them."""
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the authenticators saw."""
+
+    id: str
+    owner: str | None
+    scopes: list[str]
+    by: str | None
+    """The plugin that knew the caller; None for the asker itself."""
+
+
+class LookupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model lookup said."""
+
+    plugin: str
+    answer: str
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of the route."""
+
+    id: str
+    name: str
+    provider: str
+    excluded: str | None = None
+    """Why it is not tried; None when it is, in the order of the list."""
+    cooling: bool = False
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request transform did."""
+
+    plugin: str
+    changed: dict[str, tuple[Any, Any]]
+    """Fields before and after, null for absent."""
+    error: str | None = None
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """The request the first candidate would get; credentials are masked."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """What the prompt alone would cost, estimated at four bytes a token."""
+
+    input_tokens: int
+    input_dollars: float | None
+    """None when the model's price is not known."""
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """The whole way, filled in as it is gone; what was not reached is empty, and `refused` says why."""
+
+    generation: int
+    caller: Caller | None = None
+    lookups: list[LookupAnswer] = []
+    route: str | None = None
+    strategy: str | None = None
+    candidates: list[Candidate] = []
+    transforms: list[Change] = []
+    upstream: Sent | None = None
+    price: Price | None = None
+    stages: dict[str, list[str]] = {}
+    """Every stage's plugins in the order to ask."""
+    lane: str = "translated"
+    refused: str | None = None
