@@ -27,7 +27,7 @@ CASES = {
     ),
     "a hook that fails": (
         {"GATEWAY_PLUGIN_FILES": "fails.py"},
-        "its hook 'register_providers' failed: KeyError: 'x'",
+        "its hook 'register_limiters' failed: KeyError: 'x'",
         1,
     ),
     "a lifespan that fails": ({"GATEWAY_PLUGIN_FILES": "lives.py"}, "its lifespan failed to start: no licence", 1),
@@ -44,7 +44,7 @@ CASES = {
 def test_the_server_does_not_start_and_says_why_in_one_line(tmp_path: Path, case: str) -> None:
     (tmp_path / "exits.py").write_text("raise SystemExit")
     head = "from gateway import hookimpl\n@hookimpl\n"
-    (tmp_path / "fails.py").write_text(head + "def register_providers(gateway): {}['x']\n")
+    (tmp_path / "fails.py").write_text(head + "def register_limiters(gateway): {}['x']\n")
     (tmp_path / "lives.py").write_text(
         "from contextlib import asynccontextmanager\n" + head + "@asynccontextmanager\n"
         "async def lifespan(gateway):\n    raise RuntimeError('no licence')\n    yield\n"
