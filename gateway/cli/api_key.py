@@ -7,9 +7,9 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Final
 
-import rich_click as click
+import click
 
-from gateway.cli.opened import Failed, Wrong
+from gateway.cli.endings import Failed, Wrong
 
 _LIMIT: Final = 65536
 

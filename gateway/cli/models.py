@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from gateway.cli.api_key import api_key_options
-from gateway.cli.opened import Failed, Wrong, work
+from gateway.cli.endings import Failed, Wrong
+from gateway.cli.opened import work
 from gateway.cli.output import print_fields, print_json, print_rows
 from gateway.cli.reach import warn_if_denied
 
@@ -31,7 +32,7 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Set parameters, quirks, timeouts, headers, prices or capabilities; FIELD=@FILE reads a file.",
         ),
         click.option("--context-length", type=click.IntRange(1, 2**31 - 1), help="[default: 4096]"),
-        click.option("--description"),
+        click.option("--description", help="What people should know about it."),
         click.option("--sharing", type=click.Choice(["private", "public"]), help="[default: private]"),
         click.option("--owner", metavar="UUID", help="Whose model it is; without one it is the operator's."),
         click.option("--provider", help="The provider that speaks the upstream's dialect.  [default: openai]"),
@@ -47,7 +48,10 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--id", "model_uuid", metavar="UUID", help="The id; without it a random one.")
 @_common_options
 def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **options: Any) -> None:
-    """Add a model called NAME; its id is printed alone on standard output."""
+    """Add a model called NAME.
+
+    Its id is printed alone on standard output.
+    """
     from gateway.registry import ModelStore, NewModel, limits
 
     async def run(database: "Database") -> "tuple[StoredModel, bool]":
@@ -103,7 +107,10 @@ def list_(as_json: bool) -> None:
 @click.argument("model", metavar="ID_OR_NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(model: str, as_json: bool) -> None:
-    """Show one model: everything but its API key and the values of its headers."""
+    """Show one model.
+
+    Everything but its API key and the values of its headers.
+    """
     import msgspec
 
     found = work(lambda database: _find(database, model))
@@ -116,12 +123,15 @@ def show(model: str, as_json: bool) -> None:
 @group.command()
 @click.argument("model", metavar="ID_OR_NAME")
 @click.option("--name", help="A new name.")
-@click.option("--base-url", metavar="URL")
-@click.option("--model-id")
+@click.option("--base-url", metavar="URL", help="What /chat/completions is appended to.")
+@click.option("--model-id", help="The model's name at the upstream.")
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it may be used.")
 @_common_options
 def update(model: str, name: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
-    """Change one model; only what is given changes. An empty --owner makes it the operator's."""
+    """Change one model.
+
+    Only what is given changes. An empty --owner makes it the operator's.
+    """
     from gateway.registry import ModelStore, limits
 
     async def run(database: "Database") -> "StoredModel":

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import rich_click as click
+import click
 
 
 def print_json(value: Any) -> None:

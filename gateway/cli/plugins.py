@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from gateway.cli.output import print_json, print_rows
 
@@ -22,9 +22,10 @@ def group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def list_plugins(context: "Context", as_json: bool) -> None:
-    """List every plugin: installed ones and files, loaded or not, with the reason.
+    """List every plugin with its state.
 
-    The order is that of registration; hooks are asked in the opposite order.
+    Installed ones and files, loaded or not, with the reason where one is not. The order is that of registration; hooks
+    are asked in the opposite order.
     """
     from gateway.runtime import load_plugins
 

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-import rich_click as click
+import click
 
 from gateway.cli.opened import settings
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import rich_click as click
+import click
 
 from gateway.cli.context import Context
 
