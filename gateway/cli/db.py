@@ -60,10 +60,15 @@ def downgrade(revision: str) -> None:
 @group.command()
 def current() -> None:
     """Print the revision the database is at."""
-    from gateway.registry import migrations
+    from gateway.registry import SchemaMismatch, migrations
 
     revision = _on_engine(migrations.current)
     click.echo(revision or "none")
+    try:
+        migrations.refuse_newer(revision)
+    except SchemaMismatch as newer:
+        click.echo(str(newer), err=True)
+        return
     if revision != migrations.HEAD:
         click.echo(f"This program needs {migrations.HEAD}: run `gateway db upgrade`.", err=True)
 

@@ -9,7 +9,7 @@ from gateway.cli.api_key import api_key_options
 from gateway.cli.endings import Failed, Wrong
 from gateway.cli.opened import work
 from gateway.cli.output import print_fields, print_json, print_rows
-from gateway.cli.reach import warn_if_denied
+from gateway.cli.reach import denied
 
 if TYPE_CHECKING:
     from gateway.registry import Database, StoredModel
@@ -54,10 +54,13 @@ def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **optio
     """
     from gateway.registry import ModelStore, NewModel, limits
 
+    url = _checked_url(base_url)
+    warning = denied(url)
+
     async def run(database: "Database") -> "tuple[StoredModel, bool]":
         new = NewModel(
             name=limits.required("name", name),
-            base_url=limits.base_url(base_url),
+            base_url=url,
             id=limits.canonical_uuid(model_uuid) if model_uuid is not None else None,
             **_changes(options),
         )
@@ -67,9 +70,8 @@ def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **optio
         return added, len(twins) > 1
 
     model, ambiguous = work(run)
-    warn_if_denied(model.base_url)
-    if ambiguous:
-        click.echo(f"Warning: this owner has another model called {model.name}: ask for both by id.", err=True)
+    _warn(warning)
+    _warn(f"This owner has another model called {model.name}: ask for both by id." if ambiguous else None)
     _print_changed(model, "Added", as_json=as_json)
 
 
@@ -139,14 +141,14 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
         if name is not None:
             changes["name"] = limits.required("name", name)
         if base_url is not None:
-            changes["base_url"] = limits.base_url(base_url)
+            changes["base_url"] = _checked_url(base_url)
         if not changes:
             raise Wrong("Nothing to change was given: see `gateway models update --help`.")
         return await ModelStore(database).update((await _find(database, model)).id, changes)
 
+    warning = denied(_checked_url(base_url)) if base_url is not None else None
     updated = work(run)
-    if base_url is not None:
-        warn_if_denied(updated.base_url)
+    _warn(warning)
     _print_changed(updated, "Updated", as_json=as_json)
 
 
@@ -163,6 +165,20 @@ def remove(model: str, as_json: bool) -> None:
         return found
 
     _print_changed(work(run), "Removed", as_json=as_json)
+
+
+def _checked_url(value: str) -> str:
+    from gateway.registry import InvalidValue, limits
+
+    try:
+        return limits.base_url(value)
+    except InvalidValue as error:
+        raise Wrong(str(error)) from error
+
+
+def _warn(message: str | None) -> None:
+    if message is not None:
+        click.echo(f"Warning: {message}", err=True)
 
 
 async def _find(database: "Database", id_or_name: str) -> "StoredModel":

@@ -101,8 +101,16 @@ async def reaching(engine: AsyncEngine) -> AsyncIterator[None]:
     except (SQLAlchemyError, OSError) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         reason = _CLASS.sub("", str(original)).partition("\n")[0] or type(original).__name__
-        address = engine.url.render_as_string(hide_password=True)
-        raise DatabaseUnavailable(f"The database {address} does not answer as it should: {reason}.") from error
+        raise DatabaseUnavailable(_in_words(engine.url, reason)) from error
+
+
+def _in_words(url: sa.URL, reason: str) -> str:
+    if url.get_backend_name() == "sqlite":
+        if "malformed" in reason or "not a database" in reason:
+            return f"The database {url.database} is damaged ({reason}): restore it from a backup."
+        if "readonly" in reason:
+            return f"The database {url.database} cannot be written: let this user write to the file and its directory."
+    return f"The database {url.render_as_string(hide_password=True)} does not answer as it should: {reason}."
 
 
 def read(settings: "Settings") -> Keyring | None:
