@@ -198,7 +198,7 @@ class UpstreamRedirect(UpstreamUnreachable):
 
 
 class UpstreamReset(UpstreamUnreachable):
-    """The connection ended before the HTTP message was complete."""
+    """The connection ended before the HTTP message was complete, or brought something else than HTTP."""
 
     code = "upstream_disconnected"
 

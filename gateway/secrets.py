@@ -1,6 +1,7 @@
 """Values that must not be seen: a wrapper that never prints, and the redaction of foreign text."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 
@@ -52,7 +53,9 @@ def redact(text: str, known: Iterable[Secret] = ()) -> str:
     for secret in known:
         value = secret.reveal().strip()
         if len(value) >= 4:
-            text = text.replace(value, _MASK)
+            # In a JSON text a key with a quote or a backslash is spelled otherwise than it is.
+            for spelling in (value, json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]):
+                text = text.replace(spelling, _MASK)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

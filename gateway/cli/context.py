@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 from click.exceptions import Exit
+
+from gateway.cli.endings import USAGE
 
 if TYPE_CHECKING:
     from gateway.settings import Settings, SettingsError
-
-USAGE = 2
-"""Exit code for what the user has to write differently: arguments or settings."""
 
 
 class Context:

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, TypeVar
 
-import rich_click as click
+import click
 
-from gateway.cli.opened import Failed, running, settings, work
+from gateway.cli.endings import Failed
+from gateway.cli.opened import running, settings, work
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,13 +19,16 @@ T = TypeVar("T")
 
 @click.group(name="db")
 def group() -> None:
-    """Bring the database to a schema, or tell which it has."""
+    """Look after the database: its schema, its secrets."""
 
 
 @group.command()
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
-    """Bring the database to REVISION, by default the one this program needs."""
+    """Bring the database to this program's schema.
+
+    REVISION is the one to stop at; without it the newest this program knows.
+    """
     from gateway.registry import migrations
 
     async def run(engine: "AsyncEngine") -> str | None:
@@ -38,7 +42,11 @@ def upgrade(revision: str) -> None:
 @group.command(context_settings={"ignore_unknown_options": True})
 @click.argument("revision", default="-1")
 def downgrade(revision: str) -> None:
-    """Bring the database back to REVISION: `base`, a revision's name, or `-1` for one step. Deletes what it drops."""
+    """Bring the database back to an older schema.
+
+    REVISION is `base`, a revision's name, or `-1` for one step (the default). What the older schema has no place for
+    is deleted.
+    """
     from gateway.registry import migrations
 
     async def run(engine: "AsyncEngine") -> str | None:
@@ -52,17 +60,25 @@ def downgrade(revision: str) -> None:
 @group.command()
 def current() -> None:
     """Print the revision the database is at."""
-    from gateway.registry import migrations
+    from gateway.registry import SchemaMismatch, migrations
 
     revision = _on_engine(migrations.current)
     click.echo(revision or "none")
+    try:
+        migrations.refuse_newer(revision)
+    except SchemaMismatch as newer:
+        click.echo(str(newer), err=True)
+        return
     if revision != migrations.HEAD:
         click.echo(f"This program needs {migrations.HEAD}: run `gateway db upgrade`.", err=True)
 
 
 @group.command()
 def check() -> None:
-    """Compare the tables in the database with those of this program; exit code 1 when they differ."""
+    """Compare the tables with this program's schema.
+
+    The exit code is 1 when they differ.
+    """
     from gateway.registry import migrations
 
     async def run(engine: "AsyncEngine") -> list[str]:
@@ -77,7 +93,10 @@ def check() -> None:
 @group.command()
 @click.option("--new-key", is_flag=True, help="First put a new key into the keyring file of the data directory.")
 def reseal(new_key: bool) -> None:
-    """Seal every stored secret under the newest key; older keys of the keyring may be dropped afterwards."""
+    """Seal all stored secrets with the newest key.
+
+    Older keys may be dropped from the keyring afterwards.
+    """
     from gateway.registry import RegistryError
     from gateway.registry.keyring import FILE, add_key
     from gateway.registry.rotation import reseal as seal_anew

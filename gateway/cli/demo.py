@@ -101,8 +101,9 @@ async def _ensure_model(database: Database, base_url: str) -> None:
     except NotFound:
         await store.add(NewModel(id=_MODEL_ID, name="demo", model_id=MODEL, base_url=base_url))
         return
-    if (model.base_url, model.model_id) != (base_url, MODEL):
-        await store.update(_MODEL_ID, {"base_url": base_url, "model_id": MODEL})
+    if (model.base_url, model.model_id, model.enabled, model.owner) != (base_url, MODEL, True, None):
+        # Whatever became of it, the request that is printed has to work.
+        await store.update(_MODEL_ID, {"base_url": base_url, "model_id": MODEL, "enabled": True, "user_id": None})
 
 
 def _write(file: Path, key: Secret) -> None:

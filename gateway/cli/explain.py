@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from gateway.cli.opened import Failed
 from gateway.cli.output import print_fields, print_json, print_rows

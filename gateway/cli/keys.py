@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from gateway.cli.opened import work
 from gateway.cli.output import print_json, print_rows
@@ -37,11 +37,21 @@ def group() -> None:
 @group.command()
 @click.argument("name")
 @click.option("--owner", metavar="UUID", help="Whose private models the key may use; without it the operator's.")
-@click.option("--scope", "scopes", type=click.Choice(["chat", "admin"]), multiple=True, default=["chat"])
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["chat", "admin"]),
+    multiple=True,
+    default=["chat"],
+    help="What the key may do; may be repeated.  [default: chat]",
+)
 @click.option("--expires", type=Duration(), help="When the key ends by itself: 90s, 15m, 12h, 30d, 2w from now.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON, the secret in it.")
 def create(name: str, owner: str | None, scopes: tuple[str, ...], expires: timedelta | None, as_json: bool) -> None:
-    """Create a key called NAME. Its secret is printed this once, alone on standard output."""
+    """Create a key called NAME.
+
+    Its secret is printed this once, alone on standard output.
+    """
     from gateway.registry import KeyStore
 
     async def run(database: "Database") -> "tuple[StoredKey, Secret]":
@@ -59,7 +69,10 @@ def create(name: str, owner: str | None, scopes: tuple[str, ...], expires: timed
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """List all keys; what is shown of a secret is its beginning."""
+    """List all keys.
+
+    What is shown of a secret is its beginning.
+    """
     from gateway.registry import KeyStore
 
     async def run(database: "Database") -> "list[StoredKey]":
@@ -81,7 +94,10 @@ def list_(as_json: bool) -> None:
 @click.argument("key", metavar="ID_OR_NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print the revoked key as JSON.")
 def revoke(key: str, as_json: bool) -> None:
-    """Revoke a key: running servers refuse it within two seconds."""
+    """Revoke a key.
+
+    Running servers refuse it within two seconds.
+    """
     from gateway.registry import KeyStore
 
     async def run(database: "Database") -> "StoredKey":

@@ -1,11 +1,11 @@
 """A command group that imports a command only when it is run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
-import rich_click as click
+import click
 
 _ANNOUNCED = "litestar_gateway.commands"
 
@@ -18,7 +18,7 @@ class Lazy(NamedTuple):
     help: str
 
 
-class LazyGroup(click.RichGroup):
+class LazyGroup(click.Group):
     """Lists commands from a table, and, if `announced`, those of plugins from the metadata of distributions."""
 
     def __init__(self, *args: Any, lazy: Mapping[str, Lazy], announced: bool = True, **options: Any) -> None:
@@ -33,9 +33,9 @@ class LazyGroup(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A stand-in that knows name and help; `resolve_command` loads the real one."""
         if cmd_name in self._lazy:
-            return click.RichCommand(name=cmd_name, help=self._lazy[cmd_name].help)
+            return click.Command(name=cmd_name, help=self._lazy[cmd_name].help)
         if cmd_name in self._announced():
-            return click.RichCommand(name=cmd_name, help="Added by a plugin.")
+            return click.Command(name=cmd_name, help="Added by a plugin.")
         return None
 
     def resolve_command(
@@ -48,6 +48,8 @@ class LazyGroup(click.RichGroup):
             return name, getattr(import_module(module), attribute), args[1:]
         if self.get_command(ctx, name) is not None:
             return name, _load_from_plugin(ctx, name), args[1:]
+        if not name.startswith("-"):
+            ctx.fail(f"No such command {name!r}.{_nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def _announced(self) -> set[str]:
@@ -55,9 +57,16 @@ class LazyGroup(click.RichGroup):
         return entry_points(group=_ANNOUNCED).names if self._takes_announced else set()
 
 
+def _nearest(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def _load_from_plugin(ctx: click.Context, name: str) -> click.Command:
     from gateway.runtime.commands import register_commands
 
-    collected = click.RichGroup(name="plugins")
+    collected = click.Group(name="plugins")
     register_commands(collected, name, ctx.obj.settings())
     return collected.commands[name]

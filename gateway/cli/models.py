@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from gateway.cli.api_key import api_key_options
-from gateway.cli.opened import Failed, Wrong, work
+from gateway.cli.endings import Failed, Wrong
+from gateway.cli.opened import work
 from gateway.cli.output import print_fields, print_json, print_rows
-from gateway.cli.reach import warn_if_denied
+from gateway.cli.reach import denied
 
 if TYPE_CHECKING:
     from gateway.registry import Database, StoredModel
@@ -31,7 +32,7 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Set parameters, quirks, timeouts, headers, prices or capabilities; FIELD=@FILE reads a file.",
         ),
         click.option("--context-length", type=click.IntRange(1, 2**31 - 1), help="[default: 4096]"),
-        click.option("--description"),
+        click.option("--description", help="What people should know about it."),
         click.option("--sharing", type=click.Choice(["private", "public"]), help="[default: private]"),
         click.option("--owner", metavar="UUID", help="Whose model it is; without one it is the operator's."),
         click.option("--provider", help="The provider that speaks the upstream's dialect.  [default: openai]"),
@@ -47,13 +48,19 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--id", "model_uuid", metavar="UUID", help="The id; without it a random one.")
 @_common_options
 def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **options: Any) -> None:
-    """Add a model called NAME; its id is printed alone on standard output."""
+    """Add a model called NAME.
+
+    Its id is printed alone on standard output.
+    """
     from gateway.registry import ModelStore, NewModel, limits
+
+    url = _checked_url(base_url)
+    warning = denied(url)
 
     async def run(database: "Database") -> "tuple[StoredModel, bool]":
         new = NewModel(
             name=limits.required("name", name),
-            base_url=limits.base_url(base_url),
+            base_url=url,
             id=limits.canonical_uuid(model_uuid) if model_uuid is not None else None,
             **_changes(options),
         )
@@ -63,9 +70,8 @@ def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **optio
         return added, len(twins) > 1
 
     model, ambiguous = work(run)
-    warn_if_denied(model.base_url)
-    if ambiguous:
-        click.echo(f"Warning: this owner has another model called {model.name}: ask for both by id.", err=True)
+    _warn(warning)
+    _warn(f"This owner has another model called {model.name}: ask for both by id." if ambiguous else None)
     _print_changed(model, "Added", as_json=as_json)
 
 
@@ -103,7 +109,10 @@ def list_(as_json: bool) -> None:
 @click.argument("model", metavar="ID_OR_NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(model: str, as_json: bool) -> None:
-    """Show one model: everything but its API key and the values of its headers."""
+    """Show one model.
+
+    Everything but its API key and the values of its headers.
+    """
     import msgspec
 
     found = work(lambda database: _find(database, model))
@@ -116,12 +125,15 @@ def show(model: str, as_json: bool) -> None:
 @group.command()
 @click.argument("model", metavar="ID_OR_NAME")
 @click.option("--name", help="A new name.")
-@click.option("--base-url", metavar="URL")
-@click.option("--model-id")
+@click.option("--base-url", metavar="URL", help="What /chat/completions is appended to.")
+@click.option("--model-id", help="The model's name at the upstream.")
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it may be used.")
 @_common_options
 def update(model: str, name: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
-    """Change one model; only what is given changes. An empty --owner makes it the operator's."""
+    """Change one model.
+
+    Only what is given changes. An empty --owner makes it the operator's.
+    """
     from gateway.registry import ModelStore, limits
 
     async def run(database: "Database") -> "StoredModel":
@@ -129,14 +141,14 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
         if name is not None:
             changes["name"] = limits.required("name", name)
         if base_url is not None:
-            changes["base_url"] = limits.base_url(base_url)
+            changes["base_url"] = _checked_url(base_url)
         if not changes:
             raise Wrong("Nothing to change was given: see `gateway models update --help`.")
         return await ModelStore(database).update((await _find(database, model)).id, changes)
 
+    warning = denied(_checked_url(base_url)) if base_url is not None else None
     updated = work(run)
-    if base_url is not None:
-        warn_if_denied(updated.base_url)
+    _warn(warning)
     _print_changed(updated, "Updated", as_json=as_json)
 
 
@@ -153,6 +165,20 @@ def remove(model: str, as_json: bool) -> None:
         return found
 
     _print_changed(work(run), "Removed", as_json=as_json)
+
+
+def _checked_url(value: str) -> str:
+    from gateway.registry import InvalidValue, limits
+
+    try:
+        return limits.base_url(value)
+    except InvalidValue as error:
+        raise Wrong(str(error)) from error
+
+
+def _warn(message: str | None) -> None:
+    if message is not None:
+        click.echo(f"Warning: {message}", err=True)
 
 
 async def _find(database: "Database", id_or_name: str) -> "StoredModel":

@@ -4,25 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import rich_click as click
+import click
 
-from gateway.cli.context import USAGE, Context
+from gateway.cli.context import Context
+from gateway.cli.endings import Failed, Wrong
 
 if TYPE_CHECKING:
     from gateway.registry import Database
     from gateway.settings import Settings
 
 T = TypeVar("T")
-
-
-class Failed(click.ClickException):
-    """The command did not do what it was asked to (exit code 1)."""
-
-
-class Wrong(click.ClickException):
-    """An argument cannot be used (exit code 2)."""
-
-    exit_code = USAGE
 
 
 def settings() -> "Settings":

@@ -1,11 +1,16 @@
 """What commands print: a table on a terminal, plain columns in a pipe, JSON when asked."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from shutil import get_terminal_size
 from typing import Any
 
-import rich_click as click
+import click
+
+_FRAME = 3
+"""What a table's lines take beside each column."""
 
 
 def print_json(value: Any) -> None:
@@ -21,10 +26,14 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empt
         click.echo(empty, err=True)
         return
     cells = [[_cell(value) for value in row] for row in rows]
-    if sys.stdout.isatty():
-        _print_table(columns, cells)
-        return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        room = get_terminal_size().columns
+        if sum(widths) + _FRAME * len(widths) < room:
+            _print_table(columns, cells, room)
+        else:
+            _print_blocks(columns, cells)
+        return
     for line in (columns, *cells):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
@@ -36,7 +45,15 @@ def print_fields(fields: Mapping[str, object]) -> None:
         click.echo(f"{name.ljust(width)}  {_cell(value)}".rstrip())
 
 
-def _print_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _print_blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Each row as lines of its own: in a table too wide for the terminal no id could be copied."""
+    for number, row in enumerate(cells):
+        if number:
+            click.echo()
+        print_fields(dict(zip(columns, row, strict=True)))
+
+
+def _print_table(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -44,7 +61,7 @@ def _print_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None
     table = Table(*columns)
     for row in cells:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))  # Text: a name is never read as markup
-    Console().print(table)
+    Console(width=room).print(table)
 
 
 def _cell(value: object) -> str:

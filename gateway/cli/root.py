@@ -2,19 +2,21 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-import rich_click as click
-from click.exceptions import Abort, Exit
+import click
+from click.exceptions import Abort, Exit, NoArgsIsHelpError
 
 from gateway import __version__
-from gateway.cli.context import USAGE, Context
+from gateway.cli.context import Context
+from gateway.cli.endings import USAGE, Wrong
 from gateway.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = {
     "serve": Lazy("gateway.cli.serve:serve", "Run the gateway."),
     "models": Lazy("gateway.cli.models:group", "Add, list, change and remove models."),
     "keys": Lazy("gateway.cli.keys:group", "Create, list and revoke virtual keys."),
-    "db": Lazy("gateway.cli.db:group", "Bring the database to a schema, or tell which it has."),
+    "db": Lazy("gateway.cli.db:group", "Look after the database: its schema, its secrets."),
     "explain": Lazy("gateway.cli.explain:explain", "Show how a request would be answered."),
     "plugins": Lazy("gateway.cli.plugins:group", "Tell which plugins there are and what they do."),
 }
@@ -27,12 +29,23 @@ over both. GATEWAY_DEBUG=1 shows the traceback of an unexpected error."""
 class _Root(LazyGroup):
     """Ends every command in words: expected failures in one sentence, unexpected ones in one line."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the options before the command."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise _in_words(error) from error
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (Exit, Abort, click.UsageError, BrokenPipeError):
+        except (Exit, Abort, BrokenPipeError):
             raise
+        except click.UsageError as error:
+            raise _in_words(error) from error
         except click.ClickException as error:
             return _end(ctx, error.format_message(), error.exit_code)
         except Exception as error:
@@ -46,6 +59,15 @@ class _Root(LazyGroup):
                 return _end(ctx, str(error), 1)
             kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
             return _end(ctx, f"{kind}: {error}\nThis is unexpected. Run it again with GATEWAY_DEBUG=1 to see more.", 1)
+
+
+def _in_words(error: click.UsageError) -> click.ClickException:
+    """One line, where click prints the usage around it; a group called alone still shows its help."""
+    if isinstance(error, NoArgsIsHelpError) or error.ctx is None:
+        return error
+    message = error.format_message()
+    stop = "" if message.endswith((".", "?")) else "."
+    return Wrong(f"{message}{stop} See `{error.ctx.command_path} --help`.")
 
 
 def _end(ctx: click.Context, message: str, code: int) -> object:

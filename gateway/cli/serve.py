@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import rich_click as click
+import click
 
 from gateway.cli.context import Context
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_PLUGIN = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 class _Options(NamedTuple):
@@ -41,7 +42,7 @@ class _Prepared(NamedTuple):
 @click.option("--demo", is_flag=True, help="Add a model that answers at once, and print a request to try.")
 @click.option("--dev", is_flag=True, help="Start anew when source changes.")
 @click.option("--config", type=_FILE, help="Settings file, instead of gateway.toml.")
-@click.option("--plugin", "plugins", type=_FILE, multiple=True, help="A plugin in a single file; may be repeated.")
+@click.option("--plugin", "plugins", type=_PLUGIN, multiple=True, help="A plugin in a single file; may be repeated.")
 @click.option("--safe", is_flag=True, help="Load only the gateway's own plugins.")
 @click.pass_context
 def serve(

@@ -73,8 +73,8 @@ class EgressClient:
 
         `host`, framing, connection and `accept-encoding` headers are this door's own; a caller's are left out.
         Raises `InvalidUpstreamUrl`; `UpstreamUnreachable` and its kinds, `StaleConnection` for a pooled connection
-        that had died; `UpstreamTimeout`; `UpstreamBroken` for a head that is malformed or announces a compressed
-        body; `Overloaded` when no connection became free. Cancelling closes the socket.
+        that had died; `UpstreamTimeout`; `UpstreamBroken` for a head that announces a compressed body;
+        `Overloaded` when no connection became free. Cancelling closes the socket.
         """
         if self._closed:
             raise unreachable("the egress client is closed")

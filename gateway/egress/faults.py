@@ -53,8 +53,13 @@ def timed_out(detail: str) -> UpstreamFault:
     return _with(UpstreamTimeout(_TOO_LATE), detail)
 
 
+def not_http(detail: str) -> UpstreamFault:
+    """What answered does not speak HTTP, so that nothing was said at all."""
+    return _with(UpstreamReset(_NO_CONNECTION), f"the answer has no proper head: {detail}")
+
+
 def malformed(detail: str) -> UpstreamFault:
-    """The response is no proper HTTP, or not in the form that was asked for."""
+    """The response breaks the protocol in its body, or is not in the form that was asked for."""
     failure = Failure(code="upstream_protocol", message="The upstream sent a malformed response.")
     return _with(UpstreamBroken(failure), detail)
 

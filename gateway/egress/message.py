@@ -99,14 +99,14 @@ class Message:
         if self._size > self._limit:
             self._refuse("the head or the trailers are too large")
         if not self.head:
-            self._raw.append((name.lower(), value))
+            self._raw.append((name.lower(), value.rstrip(b" \t")))  # what leads is cut already
 
     def on_headers_complete(self) -> None:
         if self.complete:
             return
         parser = self._parser
         status = parser.get_status_code()
-        if status < 200 and status != 101:
+        if 100 <= status < 200 and status != 101:
             self._raw.clear()
             return
         if not 200 <= status < 600 or parser.get_http_version() not in ("1.1", "1.0"):

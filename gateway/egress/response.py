@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.egress.body import Body
 from gateway.egress.deadlines import Deadlines
-from gateway.egress.faults import cut, malformed, stale, timed_out
+from gateway.egress.faults import cut, malformed, not_http, stale, timed_out
 from gateway.egress.message import Message
 from gateway.errors import GatewayError, Headers
 
@@ -128,7 +128,7 @@ class Response:
         if message.complete:
             self.finish(None)
         elif message.error:
-            self.finish(malformed(message.error))
+            self.finish(malformed(message.error) if message.head else not_http(message.error))
 
     def lost(self, error: Exception | None) -> None:
         """The connection ended, in order (None) or not."""

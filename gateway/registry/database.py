@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,6 +19,9 @@ from gateway.registry.keyring import FILE, Keyring, create_keyring, read_keyring
 from gateway.registry.tables import secrets
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgreSQLInsert
+    from sqlalchemy.dialects.sqlite import Insert as SQLiteInsert
+
     from gateway.settings import Settings
 
 _INDEX: Final = "index"
@@ -99,8 +101,16 @@ async def reaching(engine: AsyncEngine) -> AsyncIterator[None]:
     except (SQLAlchemyError, OSError) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         reason = _CLASS.sub("", str(original)).partition("\n")[0] or type(original).__name__
-        address = engine.url.render_as_string(hide_password=True)
-        raise DatabaseUnavailable(f"The database {address} does not answer as it should: {reason}.") from error
+        raise DatabaseUnavailable(_in_words(engine.url, reason)) from error
+
+
+def _in_words(url: sa.URL, reason: str) -> str:
+    if url.get_backend_name() == "sqlite":
+        if "malformed" in reason or "not a database" in reason:
+            return f"The database {url.database} is damaged ({reason}): restore it from a backup."
+        if "readonly" in reason:
+            return f"The database {url.database} cannot be written: let this user write to the file and its directory."
+    return f"The database {url.render_as_string(hide_password=True)} does not answer as it should: {reason}."
 
 
 def read(settings: "Settings") -> Keyring | None:
@@ -119,13 +129,23 @@ async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, b
         # Only a database nobody has sealed anything in may get a new keyring.
         keyring = keyring or create_keyring(Path(settings.data_dir) / FILE)
         fresh = {"name": _INDEX, "value": keyring.seal(random.token_hex(32))}
-        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
-            await connection.execute(dialect.insert(secrets).values(fresh).on_conflict_do_nothing())
+            await connection.execute(_insert_new(engine.dialect.name).values(fresh).on_conflict_do_nothing())
             sealed = await connection.scalar(select)
     if keyring is None:
         raise KeyringError(f"This database was sealed with a keyring that is not here: {_ACTION}.")
     return keyring, _index(keyring, sealed)
+
+
+def _insert_new(dialect: str) -> "PostgreSQLInsert | SQLiteInsert":
+    """An INSERT that gives way to a row that is there; only the dialect in use is imported, the other costs 50 ms."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_into_postgresql
+
+        return insert_into_postgresql(secrets)
+    from sqlalchemy.dialects.sqlite import insert as insert_into_sqlite
+
+    return insert_into_sqlite(secrets)
 
 
 def _index(keyring: Keyring, sealed: Ciphertext | None) -> bytes:

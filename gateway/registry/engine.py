@@ -19,6 +19,8 @@ def parse_url(url: str) -> URL:
     """The address with its async driver; `DatabaseUnavailable` for one we cannot use."""
     try:
         parsed = make_url(url.strip())
+        if not 0 < (parsed.port or 1) < 65536:
+            raise ValueError
     except (ArgumentError, ValueError) as error:
         raise DatabaseUnavailable(
             "The database URL cannot be parsed: write sqlite+aiosqlite:///path or postgresql+asyncpg://user@host/name."
@@ -61,7 +63,10 @@ def _sqlite(url: URL) -> AsyncEngine:
         # Made here so that it is never readable by others; -wal and -shm inherit the mode.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise DatabaseUnavailable(f"The database {path} cannot be opened: {error.strerror}.") from error
+        raise DatabaseUnavailable(
+            f"The database {path} cannot be opened ({error.strerror}): set GATEWAY_DATA_DIR to a directory "
+            "this user may write to, or GATEWAY_DATABASE_URL to another database."
+        ) from error
     engine = create_async_engine(
         url,
         # Transactions are ours (see _begin): the driver's own would not cover DDL.

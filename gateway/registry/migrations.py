@@ -123,7 +123,8 @@ def _command(connection: sa.Connection, name: str, revision: str) -> None:
     try:
         getattr(command, name)(config(connection), revision)
     except CommandError as error:
-        raise RegistryError(f"Alembic refused: {error}.") from error
+        known = ", ".join(("base", *REVISIONS))
+        raise RegistryError(f"There is no way to the revision {revision!r} ({error}): there are {known}.") from error
 
 
 def _differences(connection: sa.Connection) -> list[str]:

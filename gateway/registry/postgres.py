@@ -53,7 +53,9 @@ async def connect(*args: Any, **options: Any) -> Any:
         return await asyncpg.connect(*args, **options)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {reason}.") from error
+        raise DatabaseUnavailable(
+            f"PostgreSQL cannot be reached ({reason}): see that it runs, and that GATEWAY_DATABASE_URL is right."
+        ) from error
 
 
 class Listener:

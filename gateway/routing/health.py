@@ -55,9 +55,12 @@ class Health:
         return shortest if shortest > 0 else None
 
     def succeeded(self, model: Model) -> None:
-        """The model answered."""
-        if self._states:
-            self._states.pop(model.health_key, None)
+        """The model answered; a `Retry-After` that it told somebody else since this answer began still runs."""
+        if not self._states or (state := self._states.pop(model.health_key, None)) is None:
+            return
+        if state.held_until > self._clock():
+            state.failures, state.cooling_until = 0, state.held_until
+            self._states[model.health_key] = state
 
     def failed(self, model: Model, error: GatewayError) -> None:
         """The attempt failed; a client's own mistake (4xx) does not count against the model."""

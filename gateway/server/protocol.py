@@ -16,6 +16,8 @@ HEAD_LIMIT = 64 * 1024
 """Bytes of a request's target and headers."""
 BODY_RATE = 1024
 """Bytes a body must bring per second on average over a window, unless we are the ones not reading."""
+WAITING = 8
+"""Requests that may have come behind one that is still being answered."""
 FLUSH_SECONDS = 30.0
 """How long a cut connection may take to deliver what was already written."""
 
@@ -56,6 +58,10 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         super().connection_lost(exc)
+        if self._running is not None:
+            # uvicorn tells the newest request, and that one may only be waiting.
+            self._running.disconnected = True
+            self._running.message_event.set()
         if self._watch is not None:
             self._watch.cancel()
 
@@ -105,11 +111,17 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         cut = partial(self._cut, self.cycle)
         self.scope["extensions"] = {"litestar_gateway": {"cut": cut}}
+        if len(self.pipeline) > WAITING:
+            raise _RequestRefusedError(400, "Too many requests at once on one connection.")
+        if self.pipeline:
+            self.flow.resume_reading()  # uvicorn stops here, and would not see that the client leaves
 
     def on_body(self, body: bytes) -> None:
         """Some of a request's body."""
         self._body_bytes += len(body)
         super().on_body(body)
+        if self.flow.read_paused and self.cycle is not self._running:
+            raise _RequestRefusedError(413, "The body is too large for a request that waits behind another.")
 
     def on_message_complete(self) -> None:
         """A request is complete; the next one may begin at any time."""
@@ -183,6 +195,7 @@ class HttpProtocol(HttpToolsProtocol):
         if running is not None and not running.response_complete:
             if running is not self.cycle or not running.more_body:
                 running.keep_alive = False  # what is refused came after a complete request: that is still answered
+                self.flow.resume_reading()
                 return
             running.disconnected = True
             running.message_event.set()

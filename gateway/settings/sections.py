@@ -3,6 +3,7 @@
 import json
 import types
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,16 @@ from pydantic.fields import FieldInfo
 from gateway.settings.problems import Origins, Path, SettingsError, locate, suggest, variable
 
 M = TypeVar("M", bound=BaseModel)
+_KINDS = MappingProxyType(
+    {
+        "dict_type": "should be a table",
+        "list_type": "should be a list",
+        "mapping_type": "should be a table",
+        "model_type": "should be a table",
+        "tuple_type": "should be a list",
+    }
+)
+"""Pydantic's words for these are Python's, not TOML's."""
 _NO_LISTS = (str, bytes, Mapping, BaseModel)
 
 
@@ -133,7 +144,7 @@ def _sentence(loc: tuple[int | str, ...], kind: str, message: str, origins: Orig
     path = (*at, *loc)
     if kind == "missing":
         return f"{'.'.join(map(str, path))}: is required; set it in the file or as {variable(path)}"
-    message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = _KINDS.get(kind, message).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     place = locate(path, origins).text or "settings"
     return f"{place}: {message[:1].lower()}{message[1:]}"
 

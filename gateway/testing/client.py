@@ -1,6 +1,7 @@
 """An HTTP/1.1 client that hides nothing: when each chunk came, and whether the body was ended or cut."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import Sequence
@@ -31,8 +32,8 @@ class RawResponse(msgspec.Struct, kw_only=True):
         return b"".join(data for _, data in self.chunks)
 
     def json(self) -> Any:
-        """The body, decoded."""
-        return msgspec.json.decode(self.body)
+        """The body, decoded as leniently as a browser does (a lone surrogate's escape is a string, too)."""
+        return json.loads(self.body)
 
     def header(self, name: str) -> str | None:
         """The first header of that (lower-case) name."""

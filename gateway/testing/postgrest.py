@@ -1,6 +1,5 @@
 """The `models` table of a Supabase project behind PostgREST, as the gateway's lookup sees it."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,8 +7,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from gateway.testing.loopback import Connection, LoopbackServer, ReceivedRequest
+from gateway.wire.ids import parse_uuid
 
-_UUID = re.compile(r"\{?((?:[0-9a-f]{4}-?){7}[0-9a-f]{4})\}?", re.IGNORECASE)
 _OBJECT = "application/vnd.pgrst.object+json"
 
 
@@ -61,11 +60,10 @@ class PostgrestStandIn(LoopbackServer):
             return 401, _encode({"message": "Invalid API key", "hint": "Double check your Supabase API key."})
         if request.target.partition("?")[0] != "/rest/v1/models" or request.method != "GET":
             return 404, _encode({"code": "PGRST205", "message": "Could not find the table in the schema cache"})
-        parsed = _UUID.fullmatch(wanted)
-        if parsed is None:
+        model_id = parse_uuid(wanted)
+        if model_id is None:
             return 400, _failure("22P02", f'invalid input syntax for type uuid: "{wanted}"', None)
-        digits = parsed[1].replace("-", "").lower()
-        row = next((row for model_id, row in self._rows.items() if model_id.replace("-", "") == digits), None)
+        row = self._rows.get(model_id)
         if request.header("accept") != _OBJECT:
             return 200, _encode([row] if row else [])
         if row is None:

@@ -54,14 +54,17 @@ class Sse:
         return [self._frame(piece + b"\n\n", piece) for piece in data[:last].split(b"\n\n") if piece]
 
     def end(self) -> list[Frame]:
-        """What the end of a complete HTTP message completes: nothing but an unterminated `[DONE]`."""
+        """What the end of a complete HTTP message completes: an unterminated `[DONE]`; if lenient, whole lines, too."""
         self._check()
         raw = bytes(self._pending)
         self._pending.clear()
         if not raw:
             return []
         frame = self._frame(raw, raw)
-        return [frame] if frame.data is not None and frame.data.startswith(b"[DONE]") else []
+        if frame.data is None:
+            return []
+        whole = self._lenient and raw.endswith((b"\n", b"\r"))
+        return [frame] if whole or frame.data.startswith(b"[DONE]") else []
 
     def _feed_carefully(self, data: bytes) -> list[Frame]:
         self._check()

@@ -8,8 +8,9 @@ import msgspec
 from gateway import ChatRequest, ClientDialect, GatewayError, InvalidRequest
 from gateway.errors import Headers
 from gateway.wire.ids import parse_uuid
+from gateway.wire.javascript import parse, stringify, to_string
 from gateway.wire.json import decode_object
-from gateway_chatbot_ui.javascript import parse, stringify, to_string
+from gateway.wire.unicode import well_formed
 from gateway_chatbot_ui.wording import wording
 from gateway_chatbot_ui.writer import TextWriter
 
@@ -70,7 +71,7 @@ def _settings(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
 
 
 def _name(raw: msgspec.Raw | None) -> str:
-    return "undefined" if raw is None else to_string(parse(bytes(raw).decode()))
+    return "undefined" if raw is None else well_formed(to_string(parse(bytes(raw).decode())))
 
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from gateway_chatbot_ui.javascript import parse, stringify, truthy
+from gateway.wire.javascript import parse, stringify, truthy
 
 _CONSTANTS: Final[tuple[tuple[type[GatewayError], int, str], ...]] = (
     (Unauthenticated, 401, "Authentication required."),

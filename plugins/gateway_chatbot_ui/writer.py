@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.events import Answer, Event, Failure, Finish, Text, ToolCall
 from gateway.protocols import ABORT
-from gateway_chatbot_ui.javascript import SPACE, parse, to_string, truthy
+from gateway.wire.javascript import SPACE, parse, to_string, truthy
 
 _ESCAPES: Final = str.maketrans(
     {"\\": "\\\\", "/": "\\/", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}

@@ -36,7 +36,9 @@ def response(
         if name not in _NOT_FOR_THE_SDK
     ]
     if isinstance(content, bytes):
-        return httpx2.Response(status, headers=pairs, content=content, request=request)
+        answer = httpx2.Response(status, headers=pairs, content=content, request=request)
+        answer.encoding = "utf-8"  # as every JSON is; some charsets a content type names refuse some bytes
+        return answer
     return httpx2.Response(status, headers=pairs, stream=content, request=request)
 
 

@@ -1,9 +1,14 @@
 """What the README shows works as shown."""
 
+import asyncio
 import json
+import os
 import re
-import shlex
+import shutil
+import sys
 from pathlib import Path
+
+import pytest
 
 from gateway.testing.demo import DemoUpstream
 from gateway.testing.running import RunningGateway
@@ -30,23 +35,31 @@ async def test_the_plugin_of_the_readme_answers_as_a_single_file(tmp_path):
             assert b"Hello" in response.body
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 async def test_the_commands_of_the_readme_make_a_gateway(tmp_path):
-    commands = next(block for block in blocks("sh") if "gateway models add" in block)
+    making, asking = (next(block for block in blocks("sh") if part in block) for part in ("models add", "curl"))
     async with DemoUpstream(delay=0) as upstream:
         environ = {"GATEWAY_EGRESS__ALLOW": f'["127.0.0.1:{upstream.port}"]', "OPENAI_API_KEY": "sk-from-the-shell"}
         async with RunningGateway(tmp_path / "data", environ=environ) as gateway:
-            printed = {}
-            for line in commands.splitlines():
-                command = shlex.split(line.replace("https://api.openai.com/v1", upstream.base_url), comments=True)
-                if command[:1] == ["gateway"] and command[1] != "serve":
-                    printed[command[1]] = await gateway.command(*command[1:])
-            secret = printed["keys"].strip()
-            assert len(secret.split()) == 1
-            model_id = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", printed["models"])
-            assert model_id is not None
-            response = await eventually(gateway, model_id[0], secret)
-            assert response.complete
-            assert b"Hello" in response.body
+            shell = {
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "GATEWAY_DATA_DIR": str(gateway.data_dir),
+                **environ,
+            }
+            made = making.replace("https://api.openai.com/v1", upstream.base_url) + 'echo "$MODEL $KEY"\n'
+            model_id, secret = (await run(made, shell)).split()
+            await eventually(gateway, model_id, secret)
+            asked = asking.replace("127.0.0.1:8000", f"127.0.0.1:{gateway.port}")
+            assert "Hello" in await run(asked, {**shell, "MODEL": model_id, "KEY": secret})
+
+
+async def run(script: str, environ: dict[str, str]) -> str:
+    """What the script prints, run as it stands in the README."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec("sh", "-euc", script, env=environ, stdout=pipe, stderr=pipe)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, err.decode()
+    return out.decode()
 
 
 async def eventually(gateway: RunningGateway, model_id: str, secret: str):

@@ -94,7 +94,10 @@ class Replay:
         return environ
 
     def _script(self, case: Transcript) -> None:
-        self._upstream.play(case.case, *upstream.from_transcript(case.upstream_behaviour))
+        behaviours = upstream.from_transcript(case.upstream_behaviour)
+        if case.client_leaves:  # slowly, so that the text to leave at is not read together with what follows it
+            behaviours = tuple(msgspec.structs.replace(behaviour, pause=0.3) for behaviour in behaviours)
+        self._upstream.play(case.case, *behaviours)
         row, reply = case.row(self._upstream_address), case.supabase_reply
         if row is not None:
             self._project.add(row)
@@ -114,8 +117,8 @@ class Replay:
             try:
                 async with asyncio.timeout(HANG):
                     return await self._replay(case, gateway, key)
-            except TimeoutError:
-                return "no end in sight"
+            except (TimeoutError, ConnectionError) as error:
+                return f"no end in sight: {error!r}"
 
     async def _replay(self, case: Transcript, gateway: RunningGateway, key: str) -> Seen:
         headers = [("content-type", case.request["content_type"])] if case.request["content_type"] else []
@@ -139,10 +142,12 @@ class Replay:
 
     async def _leave(self, case: Transcript, exchange: RawExchange) -> RawResponse:
         """Leave once the recorded text is there; then the upstream's stream must be closed early."""
-        response = await exchange.head()
-        while response.body.decode() != case.expected(supabase=False).body:
-            await exchange.chunk()
-        await exchange.leave()
+        try:
+            response = await exchange.head()
+            while response.body.decode() != case.expected(supabase=False).body:
+                await exchange.chunk()
+        finally:
+            await exchange.leave()
         [seen] = self._upstream.seen(case.case)
         await seen.closed()
         assert seen.writes < len(case.upstream_behaviour["sse"]), "the upstream went on after the client had left"

@@ -102,7 +102,7 @@ async def _fails(data: Path, *arguments: str, **environ: str) -> tuple[int | Non
 def _curl(served: Served) -> str:
     if shutil.which("curl") is None:
         message = "needs curl: apt-get install curl"
-        if os.environ.get("GATEWAY_TEST_REQUIRE") == "all":
+        if os.environ.get("TEST_REQUIRE") == "all":
             pytest.fail(message)
         pytest.skip(message)
     return next(line for line in served.printed.splitlines() if line.startswith("curl"))

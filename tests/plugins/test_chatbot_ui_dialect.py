@@ -81,6 +81,7 @@ def test_absent_fields_stay_absent_and_odd_values_pass(settings: bytes, expected
         ("-1e999", "-Infinity"),
         ('""', ""),
         ('"é\\n"', "é\n"),
+        ('"\\ud83c\\udf89 \\ud83c"', "🎉 \ufffd"),
         ("[]", ""),
         ('[1,null,["a",[2]],{}]', "1,,a,2,[object Object]"),
         ('{"a":1}', "[object Object]"),

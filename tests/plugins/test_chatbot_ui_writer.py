@@ -8,7 +8,7 @@ import pytest
 from gateway.events import Event, Failure, Finish, Frame, Reasoning, Refusal, Start, Text, ToolCall, Usage
 from gateway.protocols import ABORT
 from gateway.wire.chat import CHAT
-from gateway_chatbot_ui.javascript import SPACE
+from gateway.wire.javascript import SPACE
 from gateway_chatbot_ui.writer import TextWriter
 
 

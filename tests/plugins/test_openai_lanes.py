@@ -266,6 +266,16 @@ async def test_any_error_body_is_kept_as_it_came(provider: OpenAIProvider, body:
     assert (mapped.status, mapped.body) == (404, body)
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16be", "utf-7", "idna", "punycode", "hex"])
+async def test_the_charset_of_an_error_body_is_not_believed(provider: OpenAIProvider, charset: str) -> None:
+    body = '{"error":{"message":"né 漢"}}'.encode()
+    async with Upstream(http(400, body, {"content-type": f"application/json; charset={charset}"})) as upstream:
+        raised, mapped = await failure(provider, model(upstream.origin))
+    assert str(raised) == "Error code: 400 - né 漢"
+    assert isinstance(mapped, UpstreamError)
+    assert (mapped.status, mapped.body) == (400, body)
+
+
 async def test_status_of_an_error_stays_when_its_body_breaks_off(provider: OpenAIProvider) -> None:
     async with Upstream(http(503, b'{"error', content_length=100), ends=True) as upstream:
         _, mapped = await failure(provider, model(upstream.origin))

@@ -18,7 +18,7 @@ async def inference_server(tmp_path: Path) -> AsyncIterator[str]:
     """The server's base URL. Its model is called `hf`, after its folder."""
     if not SERVER.exists():
         message = "no inference server here: run `make real-server` (installs PyTorch and transformers)"
-        if os.environ.get("GATEWAY_TEST_REQUIRE") == "all":
+        if os.environ.get("TEST_REQUIRE") == "all":
             pytest.fail(message)
         pytest.skip(message)
     with socket.socket() as probe:

@@ -1,6 +1,6 @@
 """`gateway plugins`: which plugins there are and what they do; one module for each command, imported when it is run."""
 
-import rich_click as click
+import click
 
 from gateway.cli.lazy import Lazy, LazyGroup
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import rich_click as click
+import click
 
 from gateway.cli.output import print_json, print_rows
 

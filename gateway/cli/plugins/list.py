@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from gateway.cli.output import print_json, print_rows
 
@@ -17,7 +17,7 @@ _COLUMNS = ("name", "version", "origin", "api", "state", "hooks", "reason")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def list_plugins(context: "Context", as_json: bool) -> None:
-    """List every plugin: installed ones and files, loaded or not, with the reason.
+    """List every plugin with its state.
 
     Their hooks are called as at the start of the server; a problem is what keeps it from starting. The rows stand in
     the order of registration; `gateway plugins order` tells in which order they are asked.

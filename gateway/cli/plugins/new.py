@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
-import rich_click as click
+import click
 
 from gateway import API_VERSION
 
@@ -28,6 +28,7 @@ class _Kind(NamedTuple):
 
 
 _KINDS = {
+    "provider": _Kind("provider", "speaks an upstream's own API"),
     "lookup": _Kind("lookup", "finds models"),
     "error-mapper": _Kind("mapper", "words an upstream's failures"),
     "authenticator": _Kind("authenticator", "tells who calls"),
@@ -109,12 +110,14 @@ def _values(short: str, kind: str) -> dict[str, str]:
 def _package(short: str, kind: str) -> dict[str, str]:
     """The files of a package and the templates they are made from; an empty one from none."""
     package = f"gateway_{short}"
+    declared = f"{kind}/conformance.py"
     return {
         "pyproject.toml": "package/pyproject.toml",
         "README.md": "package/README.md",
         f"{package}/__init__.py": f"{kind}/hooks.py",
         f"{package}/{_KINDS[kind].module}.py": f"{kind}/work.py",
         f"{package}/settings.py": f"{kind}/settings.py",
+        **({f"{package}/conformance.py": declared} if _template(declared).is_file() else {}),
         f"{package}/py.typed": "",
         f"tests/test_{short}.py": f"{kind}/test.py",
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import rich_click as click
+import click
 
 from gateway.cli.opened import Failed, Wrong
 from gateway.cli.output import print_json

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import rich_click as click
+import click
 
 from gateway.cli.opened import Failed
 from gateway.cli.output import print_json

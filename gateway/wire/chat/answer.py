@@ -4,9 +4,10 @@ from typing import Any
 
 from gateway.events import End, Event, Failure, Finish, Reasoning, Refusal, Text, ToolCall
 from gateway.wire.chat.calls import Calls
-from gateway.wire.chat.chunk import Delta, Malformed, chunk_of, parse_object, truthy
+from gateway.wire.chat.chunk import Delta, Malformed, chunk_of, parse_object
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.chat.reader import REASONS, start_of
+from gateway.wire.javascript import truthy
 from gateway.wire.unicode import well_formed
 
 _BOM = b"\xef\xbb\xbf"

@@ -1,12 +1,13 @@
 """Tool calls of a chat upstream: which fragment belongs to which call."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.wire.chat.chunk import Delta
+from gateway.wire.javascript import truthy
 from gateway.wire.unicode import well_formed
 
 
@@ -52,5 +53,25 @@ class Calls:
             arguments = ""
         elif not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        if new or name or arguments:
+        if new or truthy(details.get("name")) or arguments:
             yield Fragment(id, name, arguments, kind)
+
+
+def first_call_is_writable(delta: Delta) -> bool:
+    """Whether the Vercel AI SDK of 2024, which looks at a delta's first call only, got past it without an error."""
+    called, calls = _object(delta.function_call), delta.tool_calls
+    if truthy(called.get("name")):
+        return True
+    if calls is not None and not (isinstance(calls, list | str) and calls and calls[0] is not None):
+        return False
+    function = _object(_object(calls[0]).get("function")) if calls else {}
+    if truthy(function.get("name")):
+        return True
+    arguments = called.get("arguments")
+    if not truthy(arguments):
+        arguments = function.get("arguments")
+    return isinstance(arguments, str) or not truthy(arguments)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -7,6 +7,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.wire.javascript import to_string, truthy
+
 
 class Malformed(ValueError):
     """The frame's data is nothing a chat upstream may send."""
@@ -65,15 +67,10 @@ def parse_object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def truthy(value: Any) -> bool:
-    """Whether JavaScript takes a JSON value for true: empty arrays and objects are."""
-    return value is not None and value is not False and value != 0 and value != ""
-
-
 def chunk_of(value: Mapping[str, Any], *, lenient: bool = False) -> NamedChunk:
     """The chunk an object stands for, ignoring fields of an unknown shape; raises `Malformed` where that would lie.
 
-    `lenient` takes only the first element of `choices`, and a content that is a list of parts for malformed.
+    `lenient` takes only the first element of `choices`, and for text what JavaScript makes text of.
     """
     choices = value.get("choices")
     if isinstance(choices, str) and choices:
@@ -96,7 +93,7 @@ def _choice(value: Any, lenient: bool) -> Choice:
         raise Malformed("a choice is no object")
     return Choice(
         delta=_delta(value["delta"], lenient) if "delta" in value else UNSET,
-        text=_text(value.get("text")),
+        text=_printed(value.get("text")) if lenient else _text(value.get("text")),
         finish_reason=_text(value.get("finish_reason")),
         index=_int(value.get("index")) or 0,
         logprobs=value.get("logprobs"),
@@ -108,7 +105,7 @@ def _delta(value: Any, lenient: bool) -> Delta | None:
         return None
     if not isinstance(value, dict):
         return Delta()
-    content, thinking = _parts(value.get("content"), lists=not lenient)
+    content, thinking = (_printed(value.get("content")), None) if lenient else _parts(value.get("content"))
     return Delta(
         content=content,
         reasoning_content=_text(value.get("reasoning_content")) or thinking,
@@ -119,11 +116,11 @@ def _delta(value: Any, lenient: bool) -> Delta | None:
     )
 
 
-def _parts(content: Any, *, lists: bool = True) -> tuple[str | None, str | None]:
+def _parts(content: Any) -> tuple[str | None, str | None]:
     """Text and thinking of a content; some upstreams send a list of parts."""
     if isinstance(content, str) or not truthy(content):
         return _text(content), None
-    if not lists or not isinstance(content, list):
+    if not isinstance(content, list):
         raise Malformed("content is no text")
     parts = [p for p in content if isinstance(p, dict)]
     thinking = [t for p in parts if p.get("type") == "thinking" and isinstance(t := p.get("thinking"), list)]
@@ -131,6 +128,10 @@ def _parts(content: Any, *, lists: bool = True) -> tuple[str | None, str | None]
         "".join(p["text"] for p in parts if isinstance(p.get("text"), str)),
         "".join(_parts(t)[0] or "" for t in thinking),
     )
+
+
+def _printed(value: Any) -> str | None:
+    return to_string(value) if truthy(value) else None
 
 
 def _text(value: Any) -> str | None:

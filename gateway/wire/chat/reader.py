@@ -18,7 +18,7 @@ from gateway.events import (
     Text,
     ToolCall,
 )
-from gateway.wire.chat.calls import Calls
+from gateway.wire.chat.calls import Calls, first_call_is_writable
 from gateway.wire.chat.chunk import (
     Choice,
     Chunk,
@@ -29,9 +29,9 @@ from gateway.wire.chat.chunk import (
     decode_fast,
     decode_named,
     parse_object,
-    truthy,
 )
 from gateway.wire.chat.failure import failure_of, usage_of
+from gateway.wire.javascript import truthy
 from gateway.wire.unicode import split_half, well_formed
 
 REASONS: Final[dict[str, FinishReason]] = {
@@ -80,7 +80,7 @@ class ChatReader:
             chunk, careful = Chunk(), True
         try:
             return self._carefully(frame, data) if careful else self._events(frame, chunk)
-        except Malformed:
+        except (Malformed, RecursionError):
             return [_malformed(frame) if frame.name is None else Opaque(kind="named", source=frame)]
 
     def _carefully(self, frame: Frame, data: bytes) -> list[Event]:
@@ -135,10 +135,9 @@ class ChatReader:
             events.append(Finish(reason=REASONS.get(native, "other"), choice=index, native=native, source=frame))
 
     def _tools(self, frame: Frame, delta: Delta, index: int, events: list[Event]) -> None:
-        fragments = list(self._calls.read(delta, index))
-        if self._lenient and not fragments and delta.tool_calls is not None and not _has_first(delta.tool_calls):
-            raise Malformed("the first tool call is missing")
-        for call in fragments:
+        if self._lenient and not first_call_is_writable(delta):
+            raise Malformed("the first tool call is none")
+        for call in self._calls.read(delta, index):
             arguments = self._joined((index, ToolCall, call.id), call.arguments, True) if call.arguments else ""
             events.append(
                 ToolCall(id=call.id, name=call.name, arguments=arguments, kind=call.kind, choice=index, source=frame)
@@ -172,10 +171,6 @@ def start_of(chunk: NamedChunk, source: Frame | None = None) -> Start:
     return Start(
         id=name and well_formed(name), model=model and well_formed(model), created=chunk.created, source=source
     )
-
-
-def _has_first(calls: object) -> bool:
-    return isinstance(calls, list | str) and bool(calls) and calls[0] is not None
 
 
 def _malformed(frame: Frame) -> Failure:

@@ -54,3 +54,23 @@ def test_a_settings_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     ended = CliRunner().invoke(main, ["--config", str(tmp_path / "none.toml"), "plugins", "list"])
     assert ended.exit_code == 2
     assert "none.toml" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mdels"], "Error: No such command 'mdels'. Did you mean 'models'? See `gateway --help`.\n"),
+        (["--nosuch"], "Error: No such option '--nosuch'. See `gateway --help`.\n"),
+        (["models", "add"], "Error: Missing argument 'NAME'. See `gateway models add --help`.\n"),
+        (["serve", "extra"], "Error: Got unexpected extra argument (extra). See `gateway serve --help`.\n"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line_with_the_help_to_read(arguments: list[str], said: str) -> None:
+    ended = CliRunner().invoke(main, arguments, prog_name="gateway")
+    assert (ended.stderr, ended.exit_code) == (said, 2)
+
+
+def test_a_group_alone_shows_its_help() -> None:
+    ended = CliRunner().invoke(main, ["db"], prog_name="gateway")
+    assert ended.exit_code == 2
+    assert ended.output.startswith("Usage: gateway db")

@@ -2,10 +2,13 @@
 
 import json
 import os
+import pty
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,7 +131,12 @@ def test_columns_that_hold_json_are_set(run_embedded: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("url", "named"), [("http://10.1.2.3/v1", "10.1.2.3:80"), ("http://[::1]:11434/v1", "[::1]:11434")]
+    ("url", "named"),
+    [
+        ("http://10.1.2.3/v1", "10.1.2.3:80"),
+        ("http://[::1]:11434/v1", "[::1]:11434"),
+        ("http://localhost:11434/v1", "localhost:11434"),
+    ],
 )
 def test_a_private_address_is_added_with_a_warning_that_says_how_to_allow_it(
     run_embedded: Run, url: str, named: str
@@ -138,6 +146,17 @@ def test_a_private_address_is_added_with_a_warning_that_says_how_to_allow_it(
     assert f"GATEWAY_EGRESS__ALLOW='{allow}'" in warned.stderr
     silent = run_embedded(*ADD, "--base-url", url, env={"GATEWAY_EGRESS__ALLOW": allow})
     assert "egress guard" not in silent.stderr
+
+
+def test_a_wrong_allow_list_is_told_before_anything_is_stored(run_embedded: Run) -> None:
+    refused = run_embedded(*ADD, code=2, env={"GATEWAY_EGRESS__ALLOW": "http://x"})
+    assert refused.stderr.startswith("Error: GATEWAY_EGRESS__ALLOW: 'http://x' is not a network")
+    assert run_embedded("models", "list", "--json").stdout == "[]\n"
+
+
+def test_an_empty_api_key_is_warned_of(run_embedded: Run) -> None:
+    assert "the API key is empty" in run_embedded(*ADD, "--api-key-stdin", input="\n").stderr
+    assert "the API key is empty" not in run_embedded(*ADD, "--api-key-stdin", input="sk\n").stderr
 
 
 def test_a_second_model_of_one_name_and_owner_is_warned_of(run_embedded: Run) -> None:
@@ -208,6 +227,38 @@ def test_postgres_without_auto_migrate_asks_for_the_command(fresh_postgres_url: 
     assert "run `gateway db upgrade`" in run("models", "list", code=1).stderr
     run("db", "upgrade")
     run("models", "list")
+
+
+def test_a_newer_schema_is_told_apart_from_an_older_one(run_embedded: Run, tmp_path: Path) -> None:
+    run_embedded("db", "upgrade")
+    with closing(sqlite3.connect(tmp_path / "data" / "gateway.db")) as connection, connection:
+        connection.execute("update gateway_alembic_version set version_num = '9999'")
+    told = run_embedded("db", "current")
+    assert told.stdout == "9999\n"
+    assert "run `pip install --upgrade litestar-gateway`" in told.stderr
+    assert "gateway db upgrade" not in told.stderr
+
+
+def test_a_revision_nobody_knows_is_told_with_those_there_are(run_embedded: Run) -> None:
+    assert "There is no way to the revision 'x'" in run_embedded("db", "upgrade", "x", code=1).stderr
+
+
+@pytest.mark.parametrize(("width", "is_table"), [(160, True), (60, False)])
+def test_on_a_terminal_too_narrow_for_a_table_every_row_has_lines_of_its_own(
+    tmp_path: Path, width: int, is_table: bool
+) -> None:
+    run = runner({"GATEWAY_DATA_DIR": str(tmp_path / "data")})
+    model_id = run(*ADD).stdout.strip()
+    ours, theirs = pty.openpty()
+    variables = {"GATEWAY_DATA_DIR": str(tmp_path / "data"), "COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "gateway", "models", "list"]
+    subprocess.run(command, env={"PATH": os.environ["PATH"], **variables}, stdout=theirs, timeout=60, check=True)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert model_id in shown
+    assert ("┃" in shown) == is_table
+    assert f"ID        {model_id}\r\n" in shown or is_table
 
 
 def test_keys_of_the_keyring_are_rotated(run_embedded: Run) -> None:

@@ -123,6 +123,7 @@ def test_noise_is_no_response_and_raises_nothing(data: bytes, cuts: list[int]) -
         HEAD + b"transfer-encoding: chunked\r\n\r\n2\nhi\r\n0\r\n\r\n",
         b"HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/0.9 200 OK\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 099 Low\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 99 Low\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 600 High\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
@@ -133,6 +134,10 @@ def test_what_breaks_the_protocol_is_refused(data: bytes) -> None:
     *_, complete, error, _ = read([data])
     assert error
     assert not complete
+
+
+def test_white_space_around_a_value_is_not_the_values() -> None:
+    assert read([HEAD + b"a: \t b c \t\r\ncontent-length: 0 \r\n\r\n"])[1] == [("a", "b c"), ("content-length", "0")]
 
 
 def test_the_answer_to_head_has_no_body_whatever_its_length_says() -> None:

@@ -84,7 +84,7 @@ async def test_errors_are_httpx2s_with_ours_as_their_cause(serve, answer, http) 
     assert (type(denied), str(denied), type(denied.__cause__)) == (type(refused), str(refused), UpstreamUnreachable)
     assert type(await fail(http, "ftp://127.0.0.1/")) is httpx2.UnsupportedProtocol
     for data, kind in (
-        (b"garbage\r\n\r\n", httpx2.RemoteProtocolError),
+        (b"garbage\r\n\r\n", httpx2.ReadError),
         (b"HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", httpx2.RemoteProtocolError),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n", httpx2.RemoteProtocolError),
     ):

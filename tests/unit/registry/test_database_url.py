@@ -26,6 +26,7 @@ def test_the_async_driver_is_filled_in(given: str, driver: str) -> None:
     ("given", "said"),
     [
         ("", "cannot be parsed"),
+        ("postgresql://u:secret@h:99999/d", "cannot be parsed"),
         ("mysql://u:secret@h/d", "'mysql' is not supported"),
         ("postgresql+psycopg://u@h/d", "is not supported"),
         ("sqlite://", "needs a SQLite file"),
@@ -70,7 +71,7 @@ async def test_a_postgres_that_is_away_is_one_sentence_without_the_password(sqli
 async def test_a_file_that_is_no_database_is_one_sentence(sqlite_settings: Settings) -> None:
     sqlite_settings.data_dir.mkdir()
     (sqlite_settings.data_dir / "gateway.db").write_text("no database " * 1000)
-    with pytest.raises(DatabaseUnavailable, match="file is not a database") as refused:
+    with pytest.raises(DatabaseUnavailable, match=r"is damaged \(file is not a database\): restore it") as refused:
         await Database.open(sqlite_settings)
     assert "\n" not in str(refused.value)
 

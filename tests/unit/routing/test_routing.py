@@ -127,3 +127,23 @@ def test_delays_without_retry_after_are_full_jitter_below_a_doubling_bound():
         delays = [delay_before(retry, None) for _ in range(300)]
         assert all(0 <= delay <= bound for delay in delays)
         assert max(delays) > bound / 2
+
+
+def test_an_answer_under_way_does_not_shorten_another_answers_retry_after():
+    clock = Clock()
+    health, only = Health(clock), model()
+    health.failed(only, UpstreamError(429, retry_after=5.0))
+    health.succeeded(only)  # a stream that had begun before
+    assert health.held([only]) == 5.0
+    clock.now += 5.01
+    assert health.held([only]) is None
+
+
+def test_a_success_forgets_the_failures_before_it_even_while_a_retry_after_runs():
+    health, first, second = Health(Clock()), model("a"), model("b")
+    health.failed(first, UpstreamError(429, retry_after=0.0))
+    for _ in range(2):
+        health.failed(first, UpstreamError(500))
+    health.succeeded(first)
+    health.failed(first, UpstreamError(500))
+    assert list(health.order([first, second])) == [first, second]

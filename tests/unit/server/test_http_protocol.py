@@ -17,6 +17,10 @@ class _Hasty(HttpProtocol):
     window = 0.3
 
 
+_LEFT: list[bytes] = []
+"""The queries of the requests whose clients have left."""
+
+
 async def _reads_body(receive: Any) -> bytes:
     body = b""
     while True:
@@ -29,7 +33,15 @@ async def _reads_body(receive: Any) -> bytes:
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
-    """Echoes method, path and body; `/cut` cuts after some text."""
+    """Echoes method, path and body; `/cut` cuts after some text, `/hold` never ends and tells when the client left."""
+    if scope["path"] == "/hold":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"held", "more_body": True})
+        await _reads_body(receive)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        _LEFT.append(scope["query_string"])
+        return
     body = await _reads_body(receive)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x-path", scope["raw_path"])]})
     if scope["path"] == "/cut":
@@ -161,3 +173,34 @@ async def test_a_dripping_body_is_closed_with_408() -> None:
 async def test_a_connection_that_sends_nothing_is_closed_silently() -> None:
     async with serving(_Hasty) as port:
         assert await exchange(port, b"\r\n", b"\r\n") == b""
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 10_000,
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 300_000,
+        b"nonsense",
+    ],
+    ids=["one", "many", "large", "nonsense"],
+)
+async def test_a_client_that_leaves_is_noticed_whatever_it_sent_behind_its_request(behind: bytes) -> None:
+    name = str(len(behind)).encode()
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /hold?%b HTTP/1.1\r\nHost: a\r\n\r\n" % name)
+        await reader.readuntil(b"held")
+        writer.write(behind)
+        await asyncio.sleep(0.1)
+        writer.close()
+        async with asyncio.timeout(10):
+            while name not in _LEFT:
+                await asyncio.sleep(0.01)
+
+
+async def test_waiting_requests_beyond_the_limit_are_not_kept() -> None:
+    request = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with serving() as port:
+        answers = await exchange(port, b"".join(request % number for number in range(100)))
+    assert 0 < answers.count(b"x-path: /") < 20

@@ -179,7 +179,6 @@ MALFORMED += [
     b'{"choices":[5]}',
     b"[" * 100_000,
     b'{"a":"\xff"}',
-    b'{"choices":[{"delta":{"content":5}}]}',
 ]
 MALFORMED += [b'{"a":"\xed\xa0\x80"}', b'{"choices":[{"delta":{"content":"\x01"}}]}', b"\xef\xbb\xbf{}", b" [DONE]"]
 
@@ -188,6 +187,59 @@ MALFORMED += [b'{"a":"\xed\xa0\x80"}', b'{"choices":[{"delta":{"content":"\x01"}
 @pytest.mark.parametrize("lenient", [True, False])
 def test_what_is_no_chunk_is_a_failure(data: bytes, lenient: bool) -> None:
     assert tell(read(data, lenient=lenient)) == [("Failure", "upstream_protocol", 502)]
+
+
+@pytest.mark.parametrize(
+    ("content", "printed"),
+    [
+        ("5", "5"),
+        ("1.50", "1.5"),
+        ("true", "true"),
+        ('{"a":1}', "[object Object]"),
+        ('["a",null,[1,"\\ud83cx"]]', "a,,1,\ufffdx"),
+    ],
+)
+@pytest.mark.parametrize("chunk", ['{"choices":[{"delta":{"content":%s}}]}', '{"choices":[{"text":%s}]}'])
+def test_lenient_reading_prints_a_text_that_is_none_as_javascript_does(chunk: str, content: str, printed: str) -> None:
+    assert tell(read((chunk % content).encode(), lenient=True)) == [("Text", 0, printed)]
+
+
+@pytest.mark.parametrize("content", ["null", "false", "0", '""', "[]", "[[]]"])
+def test_lenient_reading_skips_a_content_without_text(content: str) -> None:
+    assert read(b'{"choices":[{"delta":{"content":%s}}]}' % content.encode(), lenient=True) == []
+
+
+def test_a_content_that_is_no_text_is_a_failure() -> None:
+    assert tell(read(delta(content=5))) == [("Failure", "upstream_protocol", 502)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tool_calls": []},
+        {"tool_calls": [None, {"function": {"arguments": "1"}}]},
+        {"tool_calls": {"function": {"arguments": "1"}}},
+        {"tool_calls": [{"function": {"arguments": {"a": 1}}}]},
+        {"tool_calls": [{"function": {"arguments": 5}}]},
+        {"function_call": {"arguments": ["a"]}},
+        {"function_call": {"arguments": True}, "tool_calls": [{"function": {"arguments": "1"}}]},
+    ],
+)
+def test_lenient_reading_breaks_at_a_first_call_the_original_broke_at(fields: dict[str, Any]) -> None:
+    assert tell(read(delta(**fields), lenient=True)) == [("Failure", "upstream_protocol", 502)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tool_calls": None},
+        {"function_call": {"name": "f"}, "tool_calls": []},
+        {"tool_calls": [{"function": {"name": "f", "arguments": 5}}]},
+        {"tool_calls": [{"function": {"arguments": "1"}}, None, {"function": {"arguments": 5}}]},
+    ],
+)
+def test_lenient_reading_looks_at_the_first_call_only(fields: dict[str, Any]) -> None:
+    assert not any(isinstance(e, Failure) for e in read(delta(**fields), lenient=True))
 
 
 STRANGE = [b"{}", b'{"choices":null}', b'{"choices":5}', b'{"choices":{}}', b'{"choices":[null]}', b'{"choices":[[]]}']

@@ -127,3 +127,12 @@ def test_lenient_framing_replaces_invalid_utf8_as_a_browser_does() -> None:
     expected = "x\ufffd\ufffdy \ufffd \ufffd \ufffd\ufffd\ufffd é".encode()
     assert cut(wire, lenient=True) == [(expected, None)]
     assert cut(wire) == [(wire[6:-2], None)]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lenient_framing_takes_a_last_event_without_its_blank_line(end: bytes) -> None:
+    wire = b"data: a\n\nevent: x\ndata: b" + end
+    assert cut(wire, lenient=True) == [(b"a", None), (b"b", "x")]
+    assert cut(wire, splits=tuple(range(1, len(wire))), lenient=True) == [(b"a", None), (b"b", "x")]
+    assert cut(wire) == [(b"a", None)]
+    assert cut(b"data: a\n\ndata: half a line", lenient=True) == [(b"a", None)]

@@ -1,4 +1,4 @@
-"""What JavaScript makes of JSON values: the original route's texts are built from it."""
+"""What JavaScript makes of JSON values: clients and upstreams were written for what it does."""
 
 import json
 import re

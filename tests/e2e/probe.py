@@ -1,0 +1,72 @@
+"""A plugin in a single file that lets a test look inside: usage records in a file, tasks and memory by HTTP.
+
+It also answers for two names, so that no test asks a real name server: `nowhere.test` does not exist, and
+`hang.test` is never answered.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import get
+from pydantic import BaseModel, ConfigDict
+
+from gateway import Gateway, hookimpl
+from gateway.domain import UsageRecord
+from gateway.protocols import UsageSink
+
+_real_getaddrinfo = socket.getaddrinfo
+
+
+class Settings(BaseModel):
+    """The table `[plugins.probe]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    records: Path
+
+
+class FileSink:
+    """Appends every record to a file, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def write(self, records: Sequence[UsageRecord]) -> None:
+        with self._path.open("ab") as file:
+            file.write(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
+def _getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
+    if host == b"nowhere.test":
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    if host == b"hang.test":
+        threading.Event().wait()
+    return _real_getaddrinfo(host, *arguments, **named)
+
+
+@get("/probe", opt={"public": True})
+async def probe() -> dict[str, int]:
+    """What the process holds."""
+    return {"tasks": len(asyncio.all_tasks()), "descriptors": len(os.listdir("/proc/self/fd")), "rss": _memory()}
+
+
+def _memory() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+@hookimpl
+def register_usage_sinks(gateway: Gateway) -> list[UsageSink]:
+    return [FileSink(gateway.settings.records)]
+
+
+@hookimpl
+def on_app_init(app_config: Any) -> None:
+    socket.getaddrinfo = _getaddrinfo
+    app_config.route_handlers.append(probe)
