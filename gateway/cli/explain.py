@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.opened import Failed
+from gateway.cli.endings import Failed
 from gateway.cli.output import print_fields, print_json, print_rows
 from gateway.cli.plugins.remote import NotRunning, Remote, remote_options
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from gateway.cli.context import USAGE
+from gateway.cli.endings import USAGE
 from gateway.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.opened import Failed
+from gateway.cli.endings import Failed
 from gateway.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:

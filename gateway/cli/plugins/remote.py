@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from gateway.cli.opened import Failed, Wrong
+from gateway.cli.endings import Failed, Wrong
 from gateway.cli.output import print_json
 
 if TYPE_CHECKING:

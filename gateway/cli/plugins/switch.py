@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import click
 
-from gateway.cli.opened import Failed
+from gateway.cli.endings import Failed
 from gateway.cli.output import print_json
 from gateway.cli.plugins.remote import NotRunning, Remote, remote_options, show
 
