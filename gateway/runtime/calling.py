@@ -76,11 +76,11 @@ class Hooks:
     def _call(self, hook: str, entry: PluginEntry, function: Callable[[], T]) -> T:
         try:
             return within(self._plugins.settings.plugin_start_seconds, function)
-        except HookError:
+        except (HookError, KeyboardInterrupt):
             raise
         except HangError as error:
             raise HookError(f"its hook '{hook}' {error}") from error
-        except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
+        except BaseException as error:  # the border: a plugin's code may raise anything
             raise HookError(f"its hook '{hook}' failed: {type(error).__name__}: {error}") from error
 
 

@@ -1,10 +1,12 @@
 """A plugin's section of the settings, read by the plugin's own `Settings` class."""
 
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
 from gateway.runtime.plugins import PluginLoadError
+from gateway.runtime.watch import HangError, within
 from gateway.settings import Settings, SettingsError, validate_section
 
 
@@ -26,10 +28,13 @@ def own_settings(plugin: Any, name: str, settings: Settings) -> tuple[BaseModel 
     Raises `SettingsError` with all that is wrong in it, `PluginLoadError` when the class itself is broken.
     """
     cls = settings_class(plugin)
+    read = partial(validate_section, cls, section_table(settings, name), settings.origins, at=("plugins", name))
     try:
-        section = validate_section(cls, section_table(settings, name), settings.origins, at=("plugins", name))
+        section = within(settings.plugin_start_seconds, read)
     except SettingsError:
         raise
+    except HangError as error:
+        raise PluginLoadError(f"its 'Settings' class {error}") from error
     except Exception as error:  # the border: a validator is a plugin's code; its words might quote a secret
         raise PluginLoadError(f"its 'Settings' class fails with {type(error).__name__}") from error
     return (None if cls is NoSettings else section.value), list(section.warnings)

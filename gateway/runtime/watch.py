@@ -38,6 +38,9 @@ class _Call(Generic[T]):
             self._error = error
 
     def result(self) -> T:
+        if isinstance(self._error, KeyboardInterrupt):
+            # Nobody pressed a key: signals reach the main thread, and this came from the plugin's code.
+            raise RuntimeError("it raises KeyboardInterrupt") from self._error
         if self._error is not None:
             raise self._error
         return self._result[0]

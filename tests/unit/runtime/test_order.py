@@ -1,9 +1,14 @@
 """The order inside a stage: the operator's list, then what plugins ask for, then registration; and why."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from plugin_entries import Install, Load, gateway_for
 
 from gateway.runtime import Generation, PluginLoadError, Plugins, assemble
+from gateway.runtime.order import Wishes, arrange
 
 LOOKUP = """
 from gateway import hookimpl
@@ -114,3 +119,38 @@ def test_a_plugin_that_is_not_of_that_stage_is_told(lookups: None, load: Load) -
 def test_a_disabled_plugin_may_stand_in_the_operators_list(lookups: None, load: Load) -> None:
     plugins = load("beta", GATEWAY_ORDER__MODEL_LOOKUPS="alpha,beta")
     assert ordered(plugins) == [("beta", "operator")]
+
+
+NAMES = st.lists(st.sampled_from("abcdefgh"), unique=True)
+WISHES = st.dictionaries(
+    st.sampled_from("abcdefgh"),
+    st.builds(Wishes, st.frozensets(st.sampled_from("abcdefgh")), st.frozensets(st.sampled_from("abcdefgh"))),
+)
+
+
+@given(NAMES, WISHES, NAMES)
+def test_every_order_keeps_the_list_and_every_wish_or_names_a_cycle(
+    registered: list[str], wishes: dict[str, Wishes], listed: list[str]
+) -> None:
+    try:
+        order = [place.plugin for place in arrange("stage", registered, wishes, listed)]
+    except PluginLoadError as error:
+        ring = str(error).partition("cycle: ")[2].partition(" (")[0].split(" -> ")
+        assert ring[0] == ring[-1]
+        for first, second in pairwise(ring):
+            first_asks = second in wishes.get(first, Wishes()).before
+            assert first_asks or first in wishes.get(second, Wishes()).after
+        return
+    head = [name for name in listed if name in registered]
+    assert sorted(order) == sorted(registered)
+    assert order[: len(head)] == head
+    for name in order[len(head) :]:
+        wish = wishes.get(name, Wishes())
+        behind = order[order.index(name) :]
+        assert wish.before & set(order[len(head) :]) <= set(behind)
+        assert not wish.after & set(behind)
+
+
+@given(NAMES)
+def test_nothing_moves_when_nobody_asks(registered: list[str]) -> None:
+    assert [place.plugin for place in arrange("stage", registered, {})] == registered

@@ -57,6 +57,24 @@ def test_an_init_that_does_not_return_is_told_with_its_line(install: Install, lo
     assert "acme_plugin_acme.py, line 4: while True: pass" in generation.failed["acme"]
 
 
+def test_a_settings_class_that_does_not_return_is_told_with_its_line(install: Install, load: Load) -> None:
+    install(
+        "from pydantic import BaseModel, model_validator\nclass Settings(BaseModel):\n"
+        "    @model_validator(mode='after')\n    def check(self):\n        while True: pass\n"
+    )
+    reason = found(load("acme", **SOON)).reason
+    assert reason.startswith("its 'Settings' class did not return within 0.2 seconds; it hangs in acme_plugin_acme.py,")
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "BaseException", "GeneratorExit"])
+def test_what_only_signals_should_raise_is_the_plugins_failure_too(install: Install, load: Load, raised: str) -> None:
+    install(f"raise {raised}", name="importing")
+    install(HANGING.format(hook="register_usage_sinks", code=f"raise {raised}"), name="calling")
+    plugins = load("importing", "calling")
+    assert raised in found(plugins, "importing").reason
+    assert raised in assemble(plugins, gateway_for, 1).failed["calling"]
+
+
 def test_a_loop_is_ended_and_takes_no_processor_from_the_others() -> None:
     threads: list[threading.Thread] = []
 
