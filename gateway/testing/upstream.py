@@ -42,6 +42,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     """Chunked transfer; otherwise the length of all writes is declared."""
     pause: float = 0.025
     """Seconds between writes."""
+    gated: bool = False
+    """After each write, wait for `Seen.go_on` instead."""
     ending: Ending = Ending.COMPLETE
 
 
@@ -55,6 +57,21 @@ class Seen:
         """How many writes of the body were made."""
         self.left_after_writes: int | None = None
         """How many had been made when the client left; None when it stayed until the answer was over."""
+        self._permitted = asyncio.Semaphore(0)
+
+    def go_on(self) -> None:
+        """Let a gated answer make its next write."""
+        self._permitted.release()
+
+    async def permitted(self) -> None:
+        """Wait for `go_on`, or until the client has left."""
+        leaving = asyncio.ensure_future(self._connection.gone.wait())
+        waiting = asyncio.ensure_future(self._permitted.acquire())
+        try:
+            await asyncio.wait((leaving, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            waiting.cancel()
 
     @property
     def closed_at(self) -> float | None:
@@ -118,7 +135,9 @@ class ScriptedUpstream(LoopbackServer):
                 connection.send_chunk(data) if behaviour.chunked else connection.writer.write(data)
                 await connection.writer.drain()
                 seen.writes += 1
-                if len(behaviour.writes) > 1 or behaviour.chunked:
+                if behaviour.gated:
+                    await seen.permitted()
+                elif len(behaviour.writes) > 1 or behaviour.chunked:
                     await connection.stays(behaviour.pause)
                 if connection.gone.is_set():
                     break

@@ -1,6 +1,10 @@
-"""The provider `openai` keeps the contract in both lanes."""
+"""The plugin `openai` keeps the contract: its provider in both lanes, its mapper, the plugin as a whole."""
 
-from gateway.testing.conformance import ProviderConformance
+from gateway.testing.conformance import ErrorMapperConformance, PluginConformance, ProviderConformance
+
+
+class TestPlugin(PluginConformance):
+    plugin = "openai"
 
 
 class TestDirectLane(ProviderConformance):
@@ -10,3 +14,7 @@ class TestDirectLane(ProviderConformance):
 class TestSdkLane(ProviderConformance):
     plugin = "openai"
     settings = {"lane": "sdk"}
+
+
+class TestMapper(ErrorMapperConformance):
+    plugin = "openai"
