@@ -8,8 +8,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from seeding import seed
 
+from gateway.registry import NewModel
+from gateway.secrets import Secret
 from gateway.testing.running import RunningGateway
+from gateway.testing.upstream import ScriptedUpstream, chat_events, stream
 
 HEAD = "from gateway import hookimpl\n"
 LIMIT = 60.0
@@ -188,6 +192,21 @@ async def test_workers_do_not_start_either_and_it_is_told_once(tmp_path: Path, s
     code, _, err = await command(tmp_path, environ(site, "lookup"), "serve", "--port", "0", "--workers", "2")
     assert code == 1
     assert err.splitlines() == [f"Error: plugin 'lookup' (gateway-lookup): {REFUSED['lookup'][1]}"]
+
+
+async def test_other_providers_answer_while_a_broken_ones_models_are_unavailable(tmp_path: Path, site: Path) -> None:
+    basic = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true"}
+    fine, broken = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
+    async with ScriptedUpstream() as upstream:
+        base_url = upstream.play("case", stream(*chat_events("still", " here")))
+        common = {"model_id": "m", "base_url": base_url, "api_key": Secret("acme-1")}
+        models = [NewModel(id=fine, name="Fine", **common), NewModel(id=broken, name="Broken", provider="p", **common)]
+        await seed(tmp_path, basic, models=models)
+        async with RunningGateway(tmp_path, environ={**environ(site, *SPARED), **basic}) as running:
+            answered = await running.client.chat(fine)
+            unavailable = await running.client.chat(broken)
+    assert (answered.status, answered.body, answered.complete) == (200, b"still here", True)
+    assert unavailable.status == 503
 
 
 async def test_two_of_one_name_are_refused_naming_both(tmp_path: Path) -> None:
