@@ -56,7 +56,7 @@ class Assembler:
         generation = assemble(plugins, self._gateway_for, settings.revision)
         litestar = self._litestar(generation, settings.body_limit)
         check_routes(litestar.routes, self._guard)
-        own = (Registered(_OURS, litestar.lifespan()), Registered(_OURS, self._until_closed(generation)))
+        own = (Registered(_OURS, _started(litestar)), Registered(_OURS, self._until_closed(generation)))
         generation = msgspec.structs.replace(generation, lifespans=(*generation.lifespans, *own))
         return Assembled(plugins.told(generation.failed), generation, litestar)
 
@@ -80,6 +80,19 @@ class Assembler:
             yield
         finally:
             await self._closing(generation)
+
+
+@asynccontextmanager
+async def _started(litestar: Litestar) -> AsyncIterator[None]:
+    """Litestar's lifespan, whose failures come out of the groups it wraps them in."""
+    try:
+        async with litestar.lifespan():
+            yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 class _Hooks(InitPlugin):

@@ -74,6 +74,11 @@ class RunningGateway:
             raise GatewayFailed(f"gateway {' '.join(arguments)}: exit code {process.returncode}\n{err.decode()}")
         return out.decode()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send the server a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def stop(self) -> int:
         """Ask the server to end, as a service manager does; its exit code."""
         assert self._process is not None
