@@ -14,6 +14,7 @@ from typing import NamedTuple
 import click
 
 from gateway import API_VERSION
+from gateway.cli.endings import Failed
 
 _GROUP = "litestar_gateway.plugins"
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
@@ -125,7 +126,7 @@ def _package(short: str, kind: str) -> dict[str, str]:
 
 def _refuse_existing(target: Path) -> None:
     if target.exists():
-        raise click.ClickException(f"{target} is already there; nothing was written")
+        raise Failed(f"{target} is already there; nothing was written")
 
 
 def _write(target: Path, template: str, values: Mapping[str, str]) -> None:

@@ -28,6 +28,7 @@ def test_a_package_has_metadata_hooks_work_settings_and_tests(folder: Path) -> N
     assert files(folder) == [
         "acme/README.md",
         "acme/gateway_acme/__init__.py",
+        "acme/gateway_acme/conformance.py",
         "acme/gateway_acme/lookup.py",
         "acme/gateway_acme/py.typed",
         "acme/gateway_acme/settings.py",
