@@ -6,92 +6,51 @@ Acme's API: `POST <base_url>/say` with `{"prompt": "..."}` and the key in `x-acm
 Keys, retries, timeouts, accounting and clients that leave are the gateway's business: a provider only asks and reads.
 """
 
+import json
 from collections.abc import AsyncIterator
-from typing import Any
 
-import httpx2
-import msgspec
-
-from gateway import (
-    Attempt,
-    ChatRequest,
-    EventUpstream,
-    Gateway,
-    Model,
-    Provider,
-    UpstreamError,
-    UpstreamUnreachable,
-    hookimpl,
-)
-from gateway.events import End, Event, Finish, Text
+from gateway import ChatRequest, End, Event, EventProvider, Finish, Model, Provider, Text, UpstreamCall, hookimpl
 
 
-class AcmeClient:
-    """Asks Acme with one credential."""
-
-    def __init__(self, gateway: Gateway, model: Model) -> None:
-        transport = gateway.egress.httpx2_transport(tenant=model.tenant, timeouts=model.timeouts)
-        self._http = httpx2.AsyncClient(transport=transport, timeout=None)
-
-    async def open(self, request: ChatRequest, attempt: Attempt) -> EventUpstream:
-        """Send the prompt; Acme's answer as events."""
-        model = attempt.model
-        asked = self._http.build_request(
-            "POST",
-            f"{model.base_url}/say",
-            json={"prompt": _prompt(request)},
-            headers={"x-acme-key": model.api_key.reveal()},
-        )
-        try:
-            response = await self._http.send(asked, stream=True)
-        except httpx2.TransportError as error:
-            raise UpstreamUnreachable("Connection error.") from error
-        if response.is_success:
-            return EventUpstream(_events(response))
-        try:
-            body = await response.aread()
-            raise UpstreamError(response.status_code, body, response.headers.multi_items())
-        finally:
-            await response.aclose()
-
-    async def aclose(self) -> None:
-        """Close the HTTP client."""
-        await self._http.aclose()
-
-
-class AcmeProvider:
-    """Makes clients."""
+class AcmeProvider(EventProvider):
+    """Answers for models with `provider = "acme"`."""
 
     name = "acme"
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def headers(self, model: Model) -> tuple[tuple[str, str], ...]:
+        """Acme wants its key in a header of its own."""
+        return (("x-acme-key", model.api_key.reveal()),)
 
-    def connect(self, model: Model) -> AcmeClient:
-        """A client for this model's base URL and credential."""
-        return AcmeClient(self._gateway, model)
-
-
-async def _events(response: httpx2.Response) -> AsyncIterator[Event]:
-    try:
-        async for line in response.aiter_lines():
-            said = msgspec.json.decode(line)
-            if said.get("over"):
-                yield Finish(reason="stop")
-                yield End()
-            else:
-                yield Text(text=said["word"])
-    except httpx2.TransportError as error:
-        raise UpstreamUnreachable("Connection error.") from error
-    finally:
-        await response.aclose()
+    async def stream(self, request: ChatRequest, attempt: UpstreamCall) -> AsyncIterator[Event]:
+        """Acme's words as they come. Without `Finish` and `End` at its end the stream counts as cut."""
+        async with attempt.post("/say", json={"prompt": _prompt(request)}) as response:
+            async for line in response.lines():
+                said = json.loads(line)
+                if said.get("over"):
+                    yield Finish(reason="stop")
+                    yield End()
+                else:
+                    yield Text(said["word"])
 
 
 def _prompt(request: ChatRequest) -> str:
-    messages: list[dict[str, Any]] = msgspec.json.decode(request.fields["messages"])
+    messages = json.loads(bytes(request.fields["messages"]))
     return "\n".join(str(message["content"]) for message in messages)
 
 
 @hookimpl
-def register_providers(gateway: Gateway) -> list[Provider]:
-    return [AcmeProvider(gateway)]
+def register_providers() -> list[Provider]:
+    return [AcmeProvider()]
+
+
+CONFORMANCE = {
+    "capabilities": [],
+    "answers": {
+        "text": {
+            "content_type": "application/x-ndjson",
+            "writes": [b'{"word": "Hello"}\n', b'{"word": " there"}\n', b'{"over": true}\n'],
+            "says": {"text": "Hello there"},
+        }
+    },
+}
+"""What `gateway plugins check` plays to the provider."""

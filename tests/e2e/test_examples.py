@@ -1,5 +1,7 @@
 """The examples, installed as a third party's distributions and switched by settings alone."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -137,3 +139,13 @@ async def test_a_plugin_in_a_single_file_is_named_on_the_command_line(tmp_path, 
         unknown = await running.client.chat(MODEL_ID, key="another text")
     assert (known.status, known.body) == (200, b"in")
     assert unknown.status == 401
+
+
+@pytest.mark.parametrize("plugin", ["acme_provider", "friendly_errors", str(EXAMPLES / "static_token.py")])
+def test_the_conformance_kit_passes_an_example(tmp_path, site, plugin):
+    environ = {**os.environ, "PYTHONPATH": str(site), "GATEWAY_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "gateway", "plugins", "check", plugin, "--json"]
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    told = json.loads(done.stdout)
+    assert [row for row in told["checks"] if row["status"] == "failed"] == []
+    assert told["passed"]
