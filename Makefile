@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test check lock real-server clean
+.PHONY: help serve test check author-journey lock real-server clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
 	@echo "make test         run the tests; what needs more than Python is skipped and says what it needs"
 	@echo "make check        style, types, imports, and what plugins were promised"
+	@echo "make author-journey  from a clean environment to a tested plugin of every kind, with a stopwatch"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
 	@echo "make clean        remove what these made"
@@ -26,6 +27,9 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/contract/promise.py
+
+author-journey:
+	$(PYTHON) tests/author_journey.py
 
 lock:
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \

@@ -2,7 +2,7 @@
 
 Looked at are the names of `gateway.__all__`, those of `gateway.errors` and `gateway.events`, and the hooks. griffe
 finds what breaks a caller; what breaks an implementer - one more method, one more argument - is found here.
-`docs/decisions/0010-what-plugins-are-promised.md` says what may change and how.
+`docs/decisions/0007-what-plugins-are-promised.md` says what may change and how.
 """
 
 import re
