@@ -83,3 +83,44 @@ async def test_closing_waits_for_exchanges() -> None:
 async def test_nothing_serves_before_the_first_is_published() -> None:
     with pytest.raises(RuntimeError, match="no generation is published"):
         Generations().pin()
+
+
+async def test_a_request_keeps_a_generation_open_and_is_no_exchange() -> None:
+    seen: list[str] = []
+    generations = Generations()
+    await generations.publish(generation(1, seen))
+    held = generations.hold()
+    await generations.publish(generation(2, seen))
+    await settled()
+    assert (seen, generations.draining()) == (["+1", "+2"], [(1, 0)])
+    generations.let_go(held)
+    await settled()
+    assert (seen, generations.draining(), generations.closed) == (["+1", "+2", "-1"], [], 1)
+    await generations.aclose()
+
+
+async def test_one_that_is_discarded_is_closed_and_never_serves() -> None:
+    seen: list[str] = []
+    generations = Generations()
+    await generations.publish(generation(1, seen))
+    await generations.discard(await generations.open(generation(2, seen)))
+    assert (seen, generations.current.number) == (["+1", "+2", "-2"], 1)
+    await generations.publish(generation(2, seen))
+    assert generations.current.number == 2
+    await generations.aclose()
+
+
+async def test_an_old_generation_that_fails_to_close_is_told_and_forgotten() -> None:
+    @asynccontextmanager
+    async def life() -> Any:
+        yield
+        raise OSError("disk full")
+
+    told: list[tuple[int, str]] = []
+    generations = Generations(lambda generation, error: told.append((generation.number, str(error))))
+    await generations.publish(Generation(number=1, lifespans=(Registered("acme", life()),)))
+    await generations.publish(generation(2, []))
+    await settled()
+    assert told == [(1, "plugin 'acme': its lifespan failed to stop: disk full")]
+    assert (generations.draining(), generations.closed) == ([], 1)
+    await generations.aclose()
