@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from gateway.app import Application
 from gateway.runtime import Generation, PluginLoadError, assemble, load_plugins
 from gateway.settings import Settings
 from gateway.testing.bench import Bench
@@ -146,6 +145,9 @@ class PluginConformance(Conformance):
     @check
     async def test_runs_in_a_whole_gateway(self) -> None:
         """The gateway starts with it, is ready, stops, and nothing of it goes on."""
+        # Here and not above: a second of imports that no other check needs.
+        from gateway.app import Application
+
         subject = self.subject
         before = set(threading.enumerate())
         with tempfile.TemporaryDirectory() as folder:
