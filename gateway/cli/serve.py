@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shlex
+import signal
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -67,8 +69,15 @@ def serve(
     settings = context.settings(host=host, port=port, safe_mode=safe or None)
     settings = settings.model_copy(update={"plugin_files": (*settings.plugin_files, *(p.absolute() for p in plugins))})
     with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, number, signal.signal(number, _end_at_once))
         code = _serve(context, settings, _Options(workers, demo, dev), stack)
     ctx.exit(code)
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """Until the server has handlers of its own there is nothing to finish; an exception would end up anywhere."""
+    os._exit(128 + number)
 
 
 def _serve(context: Context, settings: "Settings", options: _Options, stack: ExitStack) -> int:

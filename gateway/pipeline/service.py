@@ -19,6 +19,7 @@ from gateway.pipeline.headers import topology
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
 from gateway.pipeline.outlet import Outlet
+from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.pipeline.router import Router, outcome_of
 from gateway.pipeline.stages import admit, authenticate, look_up, transform
 from gateway.protocols import ClientDialect, Logger, Receive, Scope, Send
@@ -152,7 +153,16 @@ class Pipeline:
         own: Headers = (("content-length", str(len(body))), ("x-request-id", live.exchange.id))
         live.outlet.start(status, (*headers, *own, *topology(live.exchange)))
         live.outlet.finish(body)
-        await live.outlet.drained()
+        await self._deliver(live)
+
+    async def _deliver(self, live: Live) -> None:
+        """Wait for the client to take the answer, but not for ever."""
+        try:
+            async with asyncio.timeout(SLOW_CLIENT):
+                await live.outlet.drained()
+        except TimeoutError:
+            live.outlet.abandon()
+            live.outlet.cut()
 
     def _settle(self, live: Live) -> None:
         """Account for the exchange, exactly once: nothing here waits or fails."""

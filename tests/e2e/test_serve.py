@@ -181,6 +181,19 @@ async def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
         assert process.returncode != 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_while_it_starts_ends_it_at_once_and_without_a_word(tmp_path: Path, number: int) -> None:
+    served = Served(await _start(tmp_path))
+    async with asyncio.timeout(_LIMIT):
+        while not (tmp_path / "keyring").exists():  # it prepares its first start; nothing is served yet
+            await asyncio.sleep(0.001)
+    assert await served.end(signal.Signals(number)) in (0, 128 + number)
+    assert served.process.stdout is not None
+    printed = (await served.process.stdout.read()).decode()
+    assert "Traceback" not in printed
+    assert "Aborted" not in printed
+
+
 async def test_a_port_in_use_is_told_in_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
