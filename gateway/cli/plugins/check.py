@@ -124,6 +124,9 @@ def _results(plugin: str, config: str, only: str, limit: float) -> Iterator[dict
     finally:
         process.kill()
         process.wait()
+        for reader, stream in zip(readers, (process.stdout, process.stderr), strict=True):
+            reader.join(timeout=1.0)  # a process that the plugin left behind may hold the pipe
+            stream.close()
 
 
 def _read(stream: Any, take: Any) -> None:
