@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test check author-journey lock real-server clean
+.PHONY: help serve test check author-journey soak lock real-server clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
 	@echo "make test         run the tests; what needs more than Python is skipped and says what it needs"
 	@echo "make check        style, types, imports, and what plugins were promised"
 	@echo "make author-journey  from a clean environment to a tested plugin of every kind, with a stopwatch"
+	@echo "make soak         swap plugins 100 times under 200 running streams"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
 	@echo "make clean        remove what these made"
@@ -30,6 +31,9 @@ check: .venv/installed
 
 author-journey:
 	$(PYTHON) tests/author_journey.py
+
+soak: .venv/installed
+	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py
 
 lock:
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \

@@ -48,7 +48,7 @@ class Application:
         )
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
-        self._swap = Swap(settings, self._generations, assembler, self.log)
+        self._swap = Swap(settings, self._generations, assembler, self.pipeline.faults, self.log)
         self._swap.begin()
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import msgspec
 from litestar import Litestar, Router
 from litestar.config.app import AppConfig
-from litestar.exceptions import LitestarException
 from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin
 
@@ -71,7 +70,9 @@ class Assembler:
                 request_max_body_size=body_limit,
                 debug=False,
             )
-        except LitestarException as error:
+        except PluginLoadError:
+            raise
+        except Exception as error:  # the border: a plugin's routes may make Litestar raise anything
             raise PluginLoadError(f"The routes of the plugins cannot be served together: {error}") from error
 
     @asynccontextmanager

@@ -11,9 +11,9 @@ import msgspec
 from gateway.api import Draining, WorkerStatus
 from gateway.app.surfaces import Assembled, Assembler
 from gateway.app.workers import Workers
-from gateway.errors import GatewayError, InvalidRequest
+from gateway.errors import InvalidRequest
 from gateway.protocols import Logger
-from gateway.runtime import Generations, PluginEntry, PluginLoadError, State
+from gateway.runtime import Fault, Faults, Generations, PluginEntry, PluginLoadError, State
 from gateway.runtime.generations import OpenGeneration
 from gateway.runtime.switching import SwitchRefused, UnknownPlugin, rolled_back, switched, write_switches
 from gateway.settings import Settings, SettingsError, Switches, SwitchFile, apply_switches
@@ -30,10 +30,13 @@ _NO_SETTINGS = frozenset({"warnings", "again"})
 class Swap:
     """The one place that changes which generation serves; see `gateway.api.admin.Control`."""
 
-    def __init__(self, settings: Settings, generations: Generations, assembler: Assembler, log: Logger) -> None:
+    def __init__(
+        self, settings: Settings, generations: Generations, assembler: Assembler, faults: Faults, log: Logger
+    ) -> None:
         self._settings = settings
         self._generations = generations
         self._assembler = assembler
+        self._faults = faults
         self._log = log
         self._file = SwitchFile(settings.data_dir)
         self._workers = Workers(settings.data_dir)
@@ -52,6 +55,10 @@ class Swap:
     def plugins(self) -> Sequence[PluginEntry]:
         """Every plugin, as of the current generation."""
         return self.serving.plugins.told(self._generations.current.failed).entries
+
+    def faults(self) -> Sequence[Fault]:
+        """What plugins did wrong in this worker since its start."""
+        return self._faults.report()
 
     def needs_restart(self) -> Sequence[str]:
         """Settings that were changed since the start and count from the next start only."""
@@ -94,8 +101,8 @@ class Swap:
                 await asyncio.sleep(POLL_SECONDS)
                 try:
                     await self._catch_up()
-                except (GatewayError, SettingsError) as error:
-                    self._stay(str(error))
+                except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and following must go on
+                    self._stay(str(error) or type(error).__name__)
         finally:
             self._workers.leave()
 

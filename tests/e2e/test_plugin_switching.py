@@ -10,6 +10,8 @@ from control_plane import Admin, config
 
 from gateway.testing.running import GatewayFailed, RunningGateway
 
+DEMO = "de300000-0000-4000-8000-000000000001"
+
 GREETER = """
 from contextlib import asynccontextmanager
 from litestar import get
@@ -274,10 +276,38 @@ async def test_usage_goes_to_the_sinks_of_the_set_that_serves(tmp_path: Path) ->
     environ = config(tmp_path, plugin)
     async with RunningGateway(tmp_path / "data", environ=environ, arguments=("--demo",)) as gateway:
         admin, key = Admin(gateway), (gateway.data_dir / "demo-key").read_text().strip()
-        model = "de300000-0000-4000-8000-000000000001"
         await admin.change("/plugins/book/disable")
-        await gateway.client.chat(model, key=key)
+        await gateway.client.chat(DEMO, key=key)
         await admin.change("/plugins/book/enable")
-        await gateway.client.chat(model, key=key)
+        await gateway.client.chat(DEMO, key=key)
         assert await gateway.stop() == 0
     assert written.read_text() == "ok\n"
+
+
+BLIND = """
+from gateway import hookimpl
+
+class Observer:
+    wants = frozenset()
+
+    def start(self, exchange):
+        raise OSError("the disk is full")
+
+@hookimpl
+def register_stream_observers():
+    return [Observer()]
+"""
+
+
+async def test_a_plugin_that_keeps_failing_is_shown_with_its_quarantine(tmp_path: Path) -> None:
+    plugin = tmp_path / "blind.py"
+    write(plugin, BLIND)
+    environ = config(tmp_path, plugin)
+    async with RunningGateway(tmp_path / "data", environ=environ, arguments=("--demo",)) as gateway:
+        key = (gateway.data_dir / "demo-key").read_text().strip()
+        answers = await asyncio.gather(*(gateway.client.chat(DEMO, key=key) for _ in range(10)))
+        assert all(answer.complete for answer in [*answers, await gateway.client.chat(DEMO, key=key)])
+        plugins = (await Admin(gateway).get("/plugins"))["plugins"]
+    told = {plugin["name"]: (plugin["state"], plugin["failures"], plugin["quarantined"]) for plugin in plugins}
+    assert told["blind"] == ("active", 10, ["stream_observers"])
+    assert told["keys"] == ("active", 0, [])

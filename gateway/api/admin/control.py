@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.runtime import PluginEntry
+from gateway.runtime import Fault, PluginEntry
 
 
 class Draining(msgspec.Struct, frozen=True):
@@ -40,6 +40,10 @@ class Control(Protocol):
 
     def plugins(self) -> Sequence[PluginEntry]:
         """Every plugin, as of this worker's current generation."""
+        ...
+
+    def faults(self) -> Sequence[Fault]:
+        """What plugins did wrong in this worker since its start."""
         ...
 
     def workers(self) -> Sequence[WorkerStatus]:

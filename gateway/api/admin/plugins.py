@@ -1,5 +1,6 @@
 """`/admin/plugins`: which plugins there are, and switching them while the gateway serves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from litestar.params import FromPath
 
 from gateway.api.admin.body import Nothing, read_body
 from gateway.api.admin.control import Control, WorkerStatus
-from gateway.runtime import PluginEntry
+from gateway.runtime import Fault, PluginEntry
 
 
 class PluginView(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,10 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reason: str
     hooks: tuple[str, ...]
+    failures: int
+    """How often it failed in exchanges of this worker."""
+    quarantined: tuple[str, ...]
+    """Stages in which it is left out for now, because it kept failing."""
 
 
 class PluginsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,16 +75,17 @@ def plugin_handlers(control: Control) -> list[HTTPRouteHandler]:
 
 
 def _view(control: Control) -> PluginsView:
-    workers = list(control.workers())
+    workers, faults = list(control.workers()), control.faults()
     return PluginsView(
         generation=workers[0].generation,
-        plugins=[_plugin(entry) for entry in control.plugins()],
+        plugins=[_plugin(entry, faults) for entry in control.plugins()],
         workers=workers,
         needs_restart=list(control.needs_restart()),
     )
 
 
-def _plugin(entry: PluginEntry) -> PluginView:
+def _plugin(entry: PluginEntry, faults: Sequence[Fault]) -> PluginView:
+    own = [fault for fault in faults if fault.plugin == entry.name]
     return PluginView(
         name=entry.name,
         distribution=entry.distribution,
@@ -89,4 +95,6 @@ def _plugin(entry: PluginEntry) -> PluginView:
         state=entry.state.value,
         reason=entry.reason,
         hooks=entry.hooks,
+        failures=sum(fault.failures for fault in own),
+        quarantined=tuple(fault.stage for fault in own if fault.quarantined),
     )
