@@ -43,9 +43,8 @@ class Application:
         self._registry: Registry | None = None
         self._generations = Generations(self._closed)
         self._usage = UsageDispatcher(CurrentSinks(self._generations), FieldLogger("gateway.usage"))
-        self.pipeline = Pipeline(
-            self._generations, self._usage, body_limit=settings.body_limit, log=FieldLogger("gateway.pipeline")
-        )
+        log, limit = FieldLogger("gateway.pipeline"), settings.body_limit
+        self.pipeline = Pipeline(self._generations, self._usage, self.egress.capture, body_limit=limit, log=log)
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
         self._swap = Swap(settings, self._generations, assembler, self.pipeline.faults, self.log)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
 
 import msgspec
 
@@ -19,15 +18,23 @@ class CapturedRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-CAPTURE: Final[ContextVar[list[CapturedRequest] | None]] = ContextVar("gateway_egress_capture", default=None)
+class Capture:
+    """Knows in which contexts requests are looked at."""
 
+    def __init__(self) -> None:
+        self._kept: ContextVar[list[CapturedRequest] | None] = ContextVar("captured", default=None)
 
-@contextmanager
-def capture() -> Iterator[list[CapturedRequest]]:
-    """Within this context nothing leaves: `EgressClient.send` keeps each request here and fails as if unreachable."""
-    captured: list[CapturedRequest] = []
-    token = CAPTURE.set(captured)
-    try:
-        yield captured
-    finally:
-        CAPTURE.reset(token)
+    @contextmanager
+    def __call__(self) -> Iterator[list[CapturedRequest]]:
+        """Within this context nothing leaves: each request is kept here and fails as if unreachable."""
+        kept: list[CapturedRequest] = []
+        token = self._kept.set(kept)
+        try:
+            yield kept
+        finally:
+            self._kept.reset(token)
+
+    @property
+    def kept(self) -> list[CapturedRequest] | None:
+        """Where to keep a request in this context; None = send it."""
+        return self._kept.get()

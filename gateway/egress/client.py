@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gateway.domain import Timeouts
-from gateway.egress.capture import CAPTURE, CapturedRequest
+from gateway.egress.capture import Capture, CapturedRequest
 from gateway.egress.connection import Connection
 from gateway.egress.deadlines import Deadlines
 from gateway.egress.dial import Dialer
@@ -47,6 +47,8 @@ class EgressClient:
         self._target = lru_cache(maxsize=1024)(parse_target)
         self._buffer = memoryview(bytearray(_BUFFER))
         self._closed = False
+        self.capture = Capture()
+        """Within `with egress.capture() as requests` nothing is sent."""
 
     @property
     def open_connections(self) -> int:
@@ -78,7 +80,7 @@ class EgressClient:
         """
         if self._closed:
             raise unreachable("the egress client is closed")
-        if (captured := CAPTURE.get()) is not None:
+        if (captured := self.capture.kept) is not None:
             captured.append(CapturedRequest(method=method, url=url, headers=headers, body=body))
             raise unreachable("the request was looked at, not sent")
         target = self._target(url)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.domain import Attempt, Credentials, Exchange, Model, Principal, Route
-from gateway.egress import CapturedRequest, capture
+from gateway.egress import Capture, CapturedRequest
 from gateway.errors import GatewayError, ModelNotFound, Unauthenticated
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.explanation import (
@@ -32,10 +32,10 @@ _QUIET = frozenset({"content-type", "accept", "user-agent"})
 
 
 async def explain(
-    generation: Generation, router: Router, calls: Calls, asker: Principal, question: Question
+    generation: Generation, router: Router, calls: Calls, capture: Capture, asker: Principal, question: Question
 ) -> Explanation:
     """How this question would be answered; a refusal on the way is told, not raised."""
-    dry = _DryRun(generation, router, calls)
+    dry = _DryRun(generation, router, calls, capture)
     try:
         await dry.run(asker, question)
     except GatewayError as error:
@@ -44,10 +44,11 @@ async def explain(
 
 
 class _DryRun:
-    def __init__(self, generation: Generation, router: Router, calls: Calls) -> None:
+    def __init__(self, generation: Generation, router: Router, calls: Calls, capture: Capture) -> None:
         self._generation = generation
         self._router = router
         self._calls = calls
+        self._capture = capture
         self.told = Explanation(generation=generation.number, stages=_stages(generation))
 
     async def run(self, asker: Principal, question: Question) -> None:
@@ -132,7 +133,7 @@ class _DryRun:
         attempt = Attempt(exchange, model, 1)
         exchange.attempts.append(attempt)
         assert exchange.request is not None
-        with capture() as captured, self._router.clients.lease(self._generation, model) as client:
+        with self._capture() as captured, self._router.clients.lease(self._generation, model) as client:
             try:
                 upstream = await self._calls.within(client.open(exchange.request, attempt))
                 if isinstance(upstream, EventUpstream):

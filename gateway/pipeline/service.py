@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
+from gateway.egress import Capture
 from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamFault
 from gateway.events import Cause
 from gateway.pipeline.body import ClientLeft, read_body
@@ -34,9 +35,12 @@ CLEANUP = 5.0
 class Pipeline:
     """One exchange at a time through its stages; many at once. Drained before anything it needs is closed."""
 
-    def __init__(self, generations: Generations, usage: UsageDispatcher, *, body_limit: int, log: Logger) -> None:
+    def __init__(
+        self, generations: Generations, usage: UsageDispatcher, capture: Capture, *, body_limit: int, log: Logger
+    ) -> None:
         self._generations = generations
         self._usage = usage
+        self._capture = capture
         self._body_limit = body_limit
         self._log = log
         self.faults = Faults()
@@ -90,7 +94,7 @@ class Pipeline:
         held = self._generations.hold()
         try:
             asker = await authenticate(held.generation, credentials_of(scope), "admin", self._calls)
-            return await explain(held.generation, self._router, self._calls, asker, question)
+            return await explain(held.generation, self._router, self._calls, self._capture, asker, question)
         finally:
             self._generations.let_go(held)
 

@@ -115,7 +115,7 @@ class Bench:
         stack.push_async_callback(generations.aclose)
         usage = UsageDispatcher([("kit", self), *_sinks(self.generation)], self.gateway.log)
         stack.push_async_callback(usage.aclose)
-        self.pipeline = Pipeline(generations, usage, body_limit=_BODY_LIMIT, log=self.gateway.log)
+        self.pipeline = Pipeline(generations, usage, self.egress.capture, body_limit=_BODY_LIMIT, log=self.gateway.log)
         stack.push_async_callback(self.pipeline.aclose)
         stack.push_async_callback(self._abandon)
         await stack.enter_async_context(self.upstream)  # left first: no task of a plugin waits for it any more

@@ -1,7 +1,7 @@
 """Compare what plugins rely on with the newest release: `make check` ends when something they use went away.
 
-Looked at are the names of `gateway.__all__`, those of `gateway.errors` and `gateway.events`, and the hooks. griffe
-finds what breaks a caller; what breaks an implementer - one more method, one more argument - is found here.
+Looked at are the names of `gateway.__all__`, those of `gateway.errors`, `gateway.events` and the conformance kit, and
+the hooks. griffe finds what breaks a caller; what breaks an implementer - one more method or argument - is found here.
 `docs/decisions/0007-what-plugins-are-promised.md` says what may change and how.
 """
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import griffe
 
 ROOT = Path(__file__).parents[2]
-OPEN = ("errors", "events")
+OPEN = ("errors", "events", "testing.conformance")
 HOOKS = "hookspecs"
 IMPLEMENTED = (
     "Authenticator",
@@ -101,13 +101,16 @@ def _names(old: griffe.Object, new: griffe.Object) -> Iterator[str]:
 def _promised(package: griffe.Object) -> list[str]:
     """The names that plugins may use, as paths below the package."""
     door = [str(name) for name in package.exports or () if name not in _VERSIONS]
-    rooms = [
-        f"{room}.{name}"
-        for room in OPEN
-        for name, member in package[room].members.items()
-        if not member.is_alias and not name.startswith("_")
-    ]
-    return door + rooms
+    return door + [f"{path}.{name}" for path in OPEN for name in _public(package, path)]
+
+
+def _public(package: griffe.Object, path: str) -> list[str]:
+    room = _found(package, path)
+    if room is None:
+        return []
+    if room.exports is not None:
+        return [str(name) for name in room.exports]
+    return [name for name, member in room.members.items() if not member.is_alias and not name.startswith("_")]
 
 
 def _found(package: griffe.Object, path: str) -> griffe.Object | None:

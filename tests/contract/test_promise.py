@@ -26,7 +26,7 @@ class Repository:
         for room in (ROOT / "gateway").iterdir():  # the floors that plugins see; the whole house would take longer
             if room.suffix == ".py":
                 shutil.copy(room, folder / "gateway")
-            elif room.name in gateway._ROOMS:
+            elif room.name in (*gateway._ROOMS, "testing"):
                 shutil.copytree(room, folder / "gateway" / room.name)
         self.git("init", "--quiet", "--initial-branch=main")
 
@@ -76,6 +76,7 @@ def test_the_release_itself_breaks_nothing(repository):
         ("domain.py", "    unrestricted: bool = False", "    team: str\n    unrestricted: bool = False", "team"),
         ("errors.py", "class RequestTimeout(", "class RequestTooSlow(", "RequestTimeout"),
         ("events.py", "class Refusal(", "class Refused(", "Refusal"),
+        ("testing/conformance/limiter.py", "class LimiterConformance(", "class Limits(", "LimiterConformance"),
         (
             "protocols/stages.py",
             "def map(self, error: Exception",

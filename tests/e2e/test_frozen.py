@@ -17,9 +17,13 @@ from gateway.testing.upstream import ScriptedUpstream, reply, stream
 FROZEN = Path(__file__).parents[1] / "frozen"
 MODEL_ID = "3f0c2a52-8f0e-4c66-9a7a-5ad5c3b0f001"
 DIGESTS = {
-    "gateway-frozen-lookup/gateway_frozen_lookup.py": "271a39e7dfd4bbc97518cf2bf7004179e2c1ed6d92fa7f9c292ad55dd6d3390c",
+    "gateway-frozen-lookup/gateway_frozen_lookup.py": (
+        "271a39e7dfd4bbc97518cf2bf7004179e2c1ed6d92fa7f9c292ad55dd6d3390c"
+    ),
     "gateway-frozen-lookup/pyproject.toml": "4bed14053881f5606599025d4b38f5373df12b840c500ce8fd0e9b5562f4caa9",
-    "gateway-frozen-provider/gateway_frozen_provider.py": "b874e0c17d7dc055b69c27fba82a8ae429bdcfbe01c6451a1c457cb6cc470e4b",
+    "gateway-frozen-provider/gateway_frozen_provider.py": (
+        "b874e0c17d7dc055b69c27fba82a8ae429bdcfbe01c6451a1c457cb6cc470e4b"
+    ),
     "gateway-frozen-provider/pyproject.toml": "00eefc9e7e554f784021b01f5c62554bf94a287681c11348ee0f2ec5d993f8ef",
 }
 

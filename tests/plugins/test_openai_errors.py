@@ -19,8 +19,8 @@ from gateway.errors import (
     UpstreamReset,
     UpstreamTlsError,
 )
-from gateway_openai.errors import OpenAIErrorMapper
 from gateway.wire.retry import retry_after
+from gateway_openai.errors import OpenAIErrorMapper
 
 REQUEST = httpx2.Request("POST", "http://upstream/v1/chat/completions")
 

@@ -202,7 +202,7 @@ async def house(
             )
         )
         usage = UsageDispatcher([("records", records)], log)
-        pipeline = Pipeline(generations, usage, body_limit=1 << 20, log=log)
+        pipeline = Pipeline(generations, usage, egress.capture, body_limit=1 << 20, log=log)
         dialect = Plain(tells=tells)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
