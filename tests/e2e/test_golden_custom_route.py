@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import msgspec
 import pytest
@@ -156,13 +157,14 @@ class Replay:
     def _asked_upstream(self, name: str) -> list[tuple[str, str, str | None, Any]]:
         requests = [seen.request for seen in self._upstream.seen(name)]
         return [
-            (request.method, request.target, request.header("authorization"), request.json()) for request in requests
+            (request.method, request.target, request.header("authorization"), json.loads(request.body))
+            for request in requests
         ]
 
     def _asked_supabase(self, case: Transcript) -> list[tuple[str, str, str | None]]:
         """The questions about this case's model; ids that are none are told apart by the id itself."""
         recorded = case.expected(supabase=True).supabase
-        asked = {target.partition("id=eq.")[2] for _, target, _ in recorded} | {case.model_id}
+        asked = {unquote_plus(target.partition("id=eq.")[2]) for _, target, _ in recorded} | {case.model_id}
         requests = [request for model_id in asked for request in self._project.asked_for(model_id)]
         service_key = self._project.service_role_key
         for request in requests:
