@@ -38,7 +38,8 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 
 
 def _answer_gateway(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
-    return _respond(request.scope["path"], error.status, error.message, {})
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    return _respond(request.scope["path"], error.status, error.message, headers)
 
 
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

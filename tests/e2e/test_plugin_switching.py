@@ -238,6 +238,37 @@ async def test_every_worker_follows_and_tells_its_generation(tmp_path: Path, gre
                 await asyncio.sleep(0.05)
 
 
+ALONE = """
+import os
+from contextlib import asynccontextmanager
+from gateway import hookimpl
+
+@hookimpl
+def lifespan():
+    @asynccontextmanager
+    async def life():
+        os.close(os.open("{file}", os.O_CREAT | os.O_EXCL))
+        yield
+    return life()
+"""
+
+
+async def test_a_worker_that_cannot_follow_serves_on_and_says_why(tmp_path: Path) -> None:
+    plugin = tmp_path / "alone.py"
+    write(plugin, "from gateway import hookimpl\n@hookimpl\ndef register_providers(): return []\n")
+    environ = config(tmp_path, plugin)
+    async with RunningGateway(tmp_path / "data", environ=environ, arguments=("--workers", "2")) as gateway:
+        admin = Admin(gateway)
+        async with asyncio.timeout(30):
+            while len((await admin.get("/generations"))["workers"]) < 2:
+                await asyncio.sleep(0.05)
+        write(plugin, ALONE.format(file=tmp_path / "taken"))
+        workers = (await admin.change("/plugins/reload"))["workers"]
+    assert [worker["generation"] for worker in workers] == [2, 1]
+    assert "File exists" in workers[1]["reason"]
+    assert "File exists" not in workers[0]["reason"]
+
+
 @pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["one process", "two workers"])
 async def test_a_hangup_reloads(tmp_path: Path, greeter: Path, arguments: tuple[str, ...]) -> None:
     async with RunningGateway(tmp_path / "data", environ=config(tmp_path, greeter), arguments=arguments) as gateway:

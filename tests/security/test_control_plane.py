@@ -74,6 +74,7 @@ async def test_strangers_read_one_constant_answer(gateway: RunningGateway) -> No
         for method, path in ROUTES:
             answer = await ask(gateway, method, path, "", JSON, *headers)
             assert (answer.status, answer.header("content-type")) == (401, "application/problem+json")
+            assert answer.header("www-authenticate") == "Bearer"
             answers.add(answer.body)
     assert len(answers) == 1
 
