@@ -31,6 +31,10 @@ def typed(line: str) -> list[str]:
     return words
 
 
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a newcomer has typed all commands of the page that end by themselves."""
@@ -60,7 +64,8 @@ def test_the_code_and_metadata_it_shows_are_the_scaffolds(folder):
     written = "".join(path.read_text() for path in (folder / "acme").rglob("*") if path.suffix in (".py", ".toml"))
     shown = [block for block in blocks("python") if "import" not in block]
     assert len(shown) == 2
-    assert [block for block in (*shown, blocks("toml")[1]) if block not in written] == []
+    # Lines are broken elsewhere in each: a page is wider than a scaffold.
+    assert [block for block in (*shown, blocks("toml")[1]) if squeezed(block) not in squeezed(written)] == []
 
 
 def test_the_files_it_names_are_the_scaffolds(folder):
