@@ -20,7 +20,7 @@ serve: .venv/installed
 	@exec $(BIN)/gateway serve --demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: .venv/installed
 	$(BIN)/ruff check .
