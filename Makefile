@@ -20,7 +20,8 @@ serve: .venv/installed
 	@exec $(BIN)/gateway serve --demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q tests/real
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/real
 
 check: .venv/installed
 	$(BIN)/ruff check .
