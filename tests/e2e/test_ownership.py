@@ -139,9 +139,9 @@ async def test_no_file_and_no_log_holds_a_credential(tmp_path):
         for key in here.keys.values():
             await here.ask_all(key)
         bodies = {seen.request.header("authorization") for seen in here.upstream.seen("case")}
-        files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
         await here.gateway.stop()
-        files |= {path: path.read_bytes() for path in tmp_path.iterdir()}
+        files |= {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert bodies == {f"Bearer {CANARY}"}, "the canary was in use"
     secrets = [CANARY, *here.keys.values()]
     found = [(path.name, secret) for path, content in files.items() for secret in secrets if secret.encode() in content]
