@@ -106,6 +106,14 @@ async def greeting(gateway: RunningGateway) -> tuple[int | None, bytes]:
     return answer.status, answer.body
 
 
+@pytest.fixture(autouse=True)
+def hangups_arrive():
+    """Also where the tests run under `nohup`: what ignores SIGHUP hands that on to the gateway, which respects it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 async def test_a_plugin_is_switched_off_and_on_with_its_routes(gateway: RunningGateway, admin: Admin) -> None:
     off = await admin.change("/plugins/greeter/disable")
     assert {plugin["name"]: plugin["state"] for plugin in off["plugins"]}["greeter"] == "disabled"
