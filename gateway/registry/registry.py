@@ -38,6 +38,7 @@ class Registry:
         self._refreshing = asyncio.Lock()
         self._heard = asyncio.Event()
         self._away = False
+        self._closing = False
         self._listener: Listener | None = None
         self._task = asyncio.create_task(self._watch())
 
@@ -88,7 +89,7 @@ class Registry:
             self._listener = Listener(parsed, self._heard.set)
 
     async def _watch(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 async with asyncio.timeout(_LIMIT):
                     await self.refresh()
@@ -104,6 +105,8 @@ class Registry:
         try:
             async with asyncio.timeout(POLL_SECONDS):
                 await self._heard.wait()
+                if self._closing:
+                    return
                 self._heard.clear()
                 await asyncio.sleep(0.02)  # a burst of changes is one reload
         except TimeoutError:
@@ -142,7 +145,10 @@ class Registry:
 
     async def aclose(self) -> None:
         """Stop following and close the database."""
-        self._task.cancel()
+        # Asked to end rather than cancelled: a connection given up while it opens outlives the engine, and its thread
+        # would report to a loop that is closed. No look at the database takes longer than its limit.
+        self._closing = True
+        self._heard.set()
         await asyncio.gather(self._task, return_exceptions=True)
         if self._listener is not None:
             await self._listener.aclose()

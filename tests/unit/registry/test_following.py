@@ -1,8 +1,11 @@
 """The snapshot follows every change, of this process and of others, and outlives the database's absence."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import asyncpg
@@ -156,3 +159,25 @@ async def test_a_lost_postgres_is_served_from_memory_said_once_and_found_again(
 
 def _sqlite(database: Database) -> bool:
     return database.engine.dialect.name == "sqlite"
+
+
+def test_closing_waits_for_a_connection_that_is_being_opened(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, opened, connect = threading.Event(), threading.Event(), sqlite3.connect
+
+    def slow(*arguments: object, **options: object) -> object:
+        opening.set()
+        time.sleep(0.1)
+        opened.set()
+        return connect(*arguments, **options)
+
+    async def open_and_close() -> None:
+        registry = await Registry.open(sqlite_settings)
+        monkeypatch.setattr(sqlite3, "connect", slow)
+        await asyncio.to_thread(opening.wait, 20)
+        await registry.aclose()
+        assert opened.is_set()
+
+    # A thread that reports to the closed loop is an unhandled thread exception, which pytest makes this test's failure.
+    asyncio.run(open_and_close())
