@@ -31,6 +31,22 @@ if TYPE_CHECKING:
     )
     from gateway.events import End, Event, Failure, Finish, Opaque, Reasoning, Refusal, Start, Text, ToolCall, Usage
     from gateway.hookspecs import hookimpl
+    from gateway.prompt import (
+        MediaPart,
+        Message,
+        OpaquePart,
+        OpaqueTool,
+        Part,
+        Prompt,
+        ReasoningPart,
+        ResponseFormat,
+        TextPart,
+        Thinking,
+        Tool,
+        ToolCallPart,
+        ToolChoice,
+        ToolResultPart,
+    )
     from gateway.protocols import (
         OBSERVED,
         AsyncStep,
@@ -88,20 +104,28 @@ __all__ = (
     "InvalidRequest",
     "Limiter",
     "LookupFailed",
+    "MediaPart",
+    "Message",
     "Model",
     "ModelLookup",
     "ModelNotFound",
     "Opaque",
+    "OpaquePart",
+    "OpaqueTool",
     "Outcome",
+    "Part",
     "Prices",
     "Principal",
+    "Prompt",
     "Provider",
     "ProviderClient",
     "Quirks",
     "RateLimited",
     "Reasoning",
+    "ReasoningPart",
     "Refusal",
     "RequestTransform",
+    "ResponseFormat",
     "Route",
     "RoutingStrategy",
     "Secret",
@@ -110,8 +134,14 @@ __all__ = (
     "StreamObserver",
     "StreamTransform",
     "Text",
+    "TextPart",
+    "Thinking",
     "Timeouts",
+    "Tool",
     "ToolCall",
+    "ToolCallPart",
+    "ToolChoice",
+    "ToolResultPart",
     "Unauthenticated",
     "Upstream",
     "UpstreamCall",
@@ -127,7 +157,7 @@ __all__ = (
     "hookimpl",
 )
 
-_ROOMS = ("domain", "errors", "events", "hookspecs", "protocols", "providers", "requests", "secrets")
+_ROOMS = ("domain", "errors", "events", "hookspecs", "prompt", "protocols", "providers", "requests", "secrets")
 
 
 def __getattr__(name: str) -> object:

@@ -23,6 +23,7 @@ from gateway.protocols import EventUpstream
 from gateway.requests import ChatRequest
 from gateway.runtime import Generation
 from gateway.secrets import Secret, redact
+from gateway.wire.chat import CHAT_PROMPTS
 
 _MASK = "***"
 _BYTES_PER_TOKEN = 4
@@ -57,7 +58,11 @@ class _DryRun:
         message = msgspec.Raw(b'[{"role":"user","content":"Hello"}]')
         fields = {"model": msgspec.Raw(msgspec.json.encode(question.model)), "messages": message, **question.fields}
         exchange.request = ChatRequest(
-            dialect="chat", model=question.model, stream=True, fields={**fields, "stream": msgspec.Raw(b"true")}
+            dialect="chat",
+            model=question.model,
+            stream=True,
+            fields={**fields, "stream": msgspec.Raw(b"true")},
+            codec=CHAT_PROMPTS,
         )
         route = await self._look_up(question.model, principal)
         allowed = tuple(model for model in route.targets if model.enabled and principal.may_use(model))

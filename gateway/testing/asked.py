@@ -13,6 +13,7 @@ from gateway.events import Event, Failure
 from gateway.protocols import ClientDialect, Writer
 from gateway.requests import ChatRequest
 from gateway.testing.canned import Said, said
+from gateway.wire.chat import CHAT_PROMPTS
 
 PATIENCE = 5.0
 """Seconds that anything which should happen at once may take."""
@@ -143,7 +144,7 @@ def chat_request(name: str, *, choices: int = 1, **fields: Any) -> ChatRequest:
     if choices > 1:
         values["n"] = choices
     raw = {key: v if isinstance(v, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(v)) for key, v in values.items()}
-    return ChatRequest(dialect="chat", model=name, stream=True, fields=raw, choices=choices)
+    return ChatRequest(dialect="chat", model=name, stream=True, fields=raw, choices=choices, codec=CHAT_PROMPTS)
 
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Reads a client's JSON body: strictly, and without touching the bytes of its fields."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -40,6 +40,22 @@ def decode_object(body: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, msgsp
     if _deeper_than(body, max_depth):
         raise _too_deep(max_depth)
     return fields
+
+
+def decode_value(raw: bytes) -> Any:
+    """The value of valid JSON, lone surrogates included."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return json.loads(bytes(raw))
+
+
+def encode_value(value: Any) -> msgspec.Raw:
+    """The value as JSON; what UTF-8 cannot say (lone surrogates) is escaped."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except UnicodeEncodeError:
+        return msgspec.Raw(json.dumps(value).encode())
 
 
 def _decode_escaped(body: bytes, max_depth: int) -> dict[str, msgspec.Raw]:

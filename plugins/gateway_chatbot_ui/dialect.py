@@ -7,6 +7,7 @@ import msgspec
 
 from gateway import ChatRequest, ClientDialect, GatewayError, InvalidRequest
 from gateway.errors import Headers
+from gateway.wire.chat import CHAT_PROMPTS
 from gateway.wire.ids import parse_uuid
 from gateway.wire.javascript import parse, stringify, to_string
 from gateway.wire.json import decode_object
@@ -45,6 +46,7 @@ class ChatbotUi:
             stream=True,
             fields={name: value for name, value in fields.items() if value is not None},
             keeps_model=True,
+            codec=CHAT_PROMPTS,
         )
 
     def writer(self, request: ChatRequest, upstream: str) -> TextWriter:

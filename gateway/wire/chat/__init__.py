@@ -1,5 +1,6 @@
-"""The chat completions dialect, upstream half."""
+"""The chat completions dialect."""
 
 from gateway.wire.chat.dialect import CHAT, Chat
+from gateway.wire.chat.prompt import CHAT_PROMPTS
 
-__all__ = ("CHAT", "Chat")
+__all__ = ("CHAT", "CHAT_PROMPTS", "Chat")
