@@ -1,5 +1,6 @@
 """The observers of one attempt's answer."""
 
+import inspect
 from collections.abc import Callable, Sequence
 
 from gateway.domain import Exchange
@@ -43,6 +44,8 @@ def start_observers(generation: Generation, exchange: Exchange, calls: Calls) ->
             continue
         try:
             callback = observer.object.start(exchange)
+            if inspect.iscoroutinefunction(callback):
+                raise TypeError("its callback is async: nobody would await it")
         except Exception as error:  # noqa: BLE001 - a named border: an observer must not touch the answer
             calls.fault(observer.plugin, "stream_observers", error)
             continue

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+from gateway.events import Event
 from gateway.protocols import RequestTransform, StreamTransform
 
 _TRANSFORMS = (RequestTransform, StreamTransform)
@@ -21,8 +22,8 @@ def check(hook: str, protocol: type, candidate: object) -> None:
         value = getattr(candidate, name, None)
         if name == "name" and (not isinstance(value, str) or not value):
             raise _refusal(hook, candidate, f"needs an attribute '{name}', a text that is not empty")
-        if name == "wants" and not isinstance(value, frozenset | set | None):
-            raise _refusal(hook, candidate, f"has an attribute '{name}' that is no set of event classes")
+        if name == "wants" and value is not None and not _are_events(value):
+            raise _refusal(hook, candidate, f"has an attribute '{name}' that is no set of event classes, such as Text")
     for name, model in vars(protocol).items():
         if inspect.isfunction(model) and not name.startswith("_"):
             wrong = _method(getattr(candidate, name, None), model)
@@ -33,6 +34,13 @@ def check(hook: str, protocol: type, candidate: object) -> None:
             raise _refusal(hook, candidate, f"has an attribute '{name}' that is no tuple of plugins' names")
     if protocol in _TRANSFORMS and getattr(candidate, "on_error", "fail") not in ("fail", "skip"):
         raise _refusal(hook, candidate, "has an attribute 'on_error' that is neither 'fail' nor 'skip'")
+
+
+def _are_events(value: object) -> bool:
+    # No event is of the base class itself: an observer that wants it would never be told anything.
+    return isinstance(value, frozenset | set) and all(
+        isinstance(kind, type) and issubclass(kind, Event) and kind is not Event for kind in value
+    )
 
 
 def _are_names(value: object) -> bool:

@@ -9,12 +9,15 @@ import pytest
 
 WRONG = Path(__file__).parent / "wrong"
 CAUGHT = {
+    "blocks_as_it_looks": ("block", "blocks the event loop at blocks_as_it_looks.py:"),
     "blocks_the_loop": ("block", "blocks the event loop at blocks_the_loop.py:"),
     "buffers_the_stream": ("piece at once", "buffers the stream: with write"),
     "changes_the_request": ("change the request", "mutates the request it was given (field 'temperature')"),
     "claims_anothers_name": ("nobodys name", "claims another's name: two providers are called 'openai'"),
+    "counts_on_usage": ("any answer: tools", "raises IndexError when it is told End"),
     "does_things_at_import": ("imports cleanly", "prints when it is imported: 'wrong plugin ready"),
     "drops_unknown_fields": ("unknown fields", "drops unknown fields: the client sent 'x_unknown'"),
+    "edits_what_it_sees": ("changes nothing", "mutates the events it is told"),
     "ends_cut_streams_cleanly": ("end well: reset", "ends a cut stream cleanly: the upstream's connection was reset"),
     "ends_the_process": ("never raises", "ended the process (exit code 3)"),
     "expects_usage": (
@@ -36,11 +39,14 @@ CAUGHT = {
     "mixes_answers": ("apart", "mixes two answers that come at one time"),
     "quotes_secrets": ("no secret", "leaks a key: the error for a RuntimeError quotes the library's text"),
     "raises_in_map": ("never raises", "raises in `map`: AttributeError"),
+    "remembers_the_last_answer": ("apart", "mixes two answers that come at one time"),
     "rewrites_in_place": ("what it was given", "mutates the request it was given"),
     "routes_elsewhere": ("given: none", "routes to 'favourite', which is no model of the route"),
     "shows_its_settings": ("secrets", "its setting 'api_key' looks like a secret and is plain text"),
     "swallows_cancellation": ("in the stream", "swallows cancellation: the client left in the stream"),
     "trusts_its_clients": ("any request: messages are null", "raises TypeError"),
+    "waits_as_it_looks": ("any answer: text", "its callback is async, and nobody awaits it"),
+    "wants_every_event": ("registers", "has an attribute 'wants' that is no set of event classes"),
 }
 """The check that catches it, and the words of the message."""
 LIMIT = {"hangs": "8"}

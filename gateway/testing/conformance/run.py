@@ -14,11 +14,13 @@ from gateway.testing.conformance.declared import NotLoaded, Subject, subject_of
 from gateway.testing.conformance.error_mapper import ErrorMapperConformance
 from gateway.testing.conformance.limiter import LimiterConformance
 from gateway.testing.conformance.lookup import ModelLookupConformance
+from gateway.testing.conformance.observer import ObserverConformance
 from gateway.testing.conformance.plugin import PluginConformance
 from gateway.testing.conformance.provider import ProviderConformance
 from gateway.testing.conformance.strategy import StrategyConformance
+from gateway.testing.conformance.stream_transform import StreamTransformConformance
 from gateway.testing.conformance.suite import Conformance, Fault
-from gateway.testing.conformance.transform import RequestTransformConformance, StreamTransformConformance
+from gateway.testing.conformance.transform import RequestTransformConformance
 from gateway.testing.conformance.usage_sink import UsageSinkConformance
 from gateway.testing.standin import StandInGateway, furnished
 
@@ -31,6 +33,7 @@ SUITES: tuple[type[Conformance], ...] = (
     StrategyConformance,
     RequestTransformConformance,
     StreamTransformConformance,
+    ObserverConformance,
     UsageSinkConformance,
 )
 """The kinds whose objects are checked one by one."""

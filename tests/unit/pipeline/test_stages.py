@@ -313,6 +313,16 @@ async def test_an_observer_that_fails_changes_nothing_and_is_quarantined(open_ho
         assert [fault.quarantined for fault in house.pipeline.faults.report()] == [True]
 
 
+async def test_an_observer_whose_callback_is_async_is_a_fault_and_changes_nothing(open_house):
+    async def look(events): ...
+
+    async with open_house(stream_observers=[Stream(look)]) as house:
+        house.model("m", ok("a"))
+        response = await house.ask("m")
+        assert (response.body, response.complete) == (b"a", True)
+        assert [fault.failures for fault in house.pipeline.faults.report()] == [1]
+
+
 class Admin:
     async def authenticate(self, credentials):
         return Principal("admin", scopes=frozenset({"chat", "admin"}), unrestricted=True)

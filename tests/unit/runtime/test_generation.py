@@ -141,6 +141,12 @@ WRONG = {
         "        def start(self, exchange): ...\n    return [O()]",
         "has an attribute 'wants' that is no set of event classes",
     ),
+    "observer that wants what no event is": (
+        "def register_stream_observers(gateway):\n    from gateway import Event\n    class O:\n"
+        "        wants = {Event}\n"
+        "        def start(self, exchange): ...\n    return [O()]",
+        "has an attribute 'wants' that is no set of event classes",
+    ),
     "before a text": (
         "def register_usage_sinks(gateway):\n    class S:\n        before = 'registry'\n"
         "        async def write(self, records): ...\n    return [S()]",
