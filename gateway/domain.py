@@ -220,6 +220,7 @@ class Exchange:
         "request",
         "route",
         "started",
+        "status",
         "surface",
         "timings",
     )
@@ -237,5 +238,7 @@ class Exchange:
         """The answer of the last attempt; what limiters, sinks and metrics read at settlement."""
         self.error: GatewayError | None = None
         self.outcome: Outcome | None = None
+        self.status: int | None = None
+        """What the client's status line said, once the exchange is settled; None when none went out."""
         self.timings: dict[str, float] = {}
         """Seconds spent in each plugin so far, by `stage.plugin`."""

@@ -3,13 +3,14 @@
 Health, the control plane, and everything nobody serves.
 """
 
-from gateway.api.admin import AdminGuard, Control, Draining, WorkerStatus, admin_guard, admin_router
+from gateway.api.admin import AdminGuard, Condition, Control, Draining, WorkerStatus, admin_guard, admin_router
 from gateway.api.health import health_handlers
 from gateway.api.refusal import Refusal, refusal
 from gateway.api.unmatched import exception_handlers
 
 __all__ = (
     "AdminGuard",
+    "Condition",
     "Control",
     "Draining",
     "Refusal",

@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Router
 from litestar.handlers import BaseRouteHandler
 
-from gateway.api import admin_guard, admin_router, health_handlers
+from gateway.api import Condition, admin_guard, admin_router, health_handlers
 from gateway.app.door import Listening, PluginDoor
 from gateway.app.log import FieldLogger, configure
 from gateway.app.sinks import CurrentSinks
@@ -17,8 +17,9 @@ from gateway.app.swap import Swap
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
+from gateway.protocols import Stats
 from gateway.registry import Registry, RegistryError
-from gateway.runtime import Generation, Generations, PluginEntry, Plugins, State
+from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
 from gateway.settings import Settings, SettingsError, load_settings, locate
 from gateway.usage import UsageDispatcher
 
@@ -36,18 +37,21 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.listening = Listening(settings.host, settings.port)
+        self.listening = Listening(settings.host, settings.port, settings.data_dir)
         self.log = FieldLogger("gateway.app")
         self._policy = _policy(settings)
         self.egress = EgressClient(self._policy)
         self._registry: Registry | None = None
         self._generations = Generations(self._closed)
-        self._usage = UsageDispatcher(CurrentSinks(self._generations), FieldLogger("gateway.usage"))
+        faults, usage_log = Faults(), FieldLogger("gateway.usage")
+        self._usage = UsageDispatcher(CurrentSinks(self._generations, faults, usage_log), usage_log)
         log, limit = FieldLogger("gateway.pipeline"), settings.body_limit
-        self.pipeline = Pipeline(self._generations, self._usage, self.egress.capture, body_limit=limit, log=log)
+        self.pipeline = Pipeline(
+            self._generations, self._usage, self.egress.capture, body_limit=limit, log=log, faults=faults
+        )
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
-        self._swap = Swap(settings, self._generations, assembler, self.pipeline.faults, self.log)
+        self._swap = Swap(settings, self._generations, assembler, faults, self.log)
         self._swap.begin()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,6 +102,20 @@ class Application:
             return False
         return True
 
+    def stats(self) -> Stats:
+        """The numbers of this process now."""
+        generations, registry = self._generations, self._registry
+        return Stats(
+            generation=generations.current.number if generations.is_open else 0,
+            in_flight=self.pipeline.in_flight,
+            draining=self.pipeline.draining,
+            snapshot_age=registry.snapshot_age() if registry is not None else None,
+            usage_waiting=self._usage.waiting,
+            usage_dropped=self._usage.dropped,
+            faults=tuple(self.pipeline.faults.report()),
+            cooling=tuple(self.pipeline.cooling()),
+        )
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold everything open that serves; closed in the opposite order."""
@@ -120,7 +138,10 @@ class Application:
     def _handlers(self) -> list[BaseRouteHandler | Router]:
         """The gateway's own routes, made anew for every generation."""
         health = health_handlers(self.ready, lambda: self.pipeline.draining)
-        return [*health, admin_router(self._swap, self.pipeline.explain, self._guard)]
+        return [
+            *health,
+            admin_router(self._swap, self.pipeline.explain, Condition(self.stats, self.ready), self._guard),
+        ]
 
     def _tell_failed(self) -> None:
         for entry in self._swap.plugins():

@@ -1,12 +1,13 @@
 """The gateway object each plugin's hooks receive."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gateway.app.log import FieldLogger
 from gateway.domain import Principal
-from gateway.protocols import ClientDialect, Egress, Gateway, Logger, Receive, Send, Serving, Snapshot
+from gateway.protocols import ClientDialect, Egress, Gateway, Logger, Receive, Send, Serving, Snapshot, Stats
 from gateway.runtime import PluginEntry
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Listening(msgspec.Struct, frozen=True):
 
     host: str
     port: int
+    data_dir: Path
 
 
 class PluginDoor:
@@ -50,6 +52,11 @@ class PluginDoor:
     def serving(self) -> Serving:
         """Where the gateway is served."""
         return self._application.listening
+
+    @property
+    def stats(self) -> Stats:
+        """The numbers of this process now."""
+        return self._application.stats()
 
     async def serve(
         self, scope: Any, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None

@@ -20,7 +20,8 @@ class UnguardedRoute(PluginLoadError):
 def check_routes(routes: Iterable[BaseRoute], guard: AdminGuard) -> None:
     """Raise `UnguardedRoute` for the first route that does not say who may use it.
 
-    It says so by `opt={"public": True}` or `opt={"scope": "chat"}`; the scope `admin` needs the guard as well.
+    It says so by `opt={"public": True}`, `opt={"scope": "chat"}` or `opt={"scope": "admin"}`; the last needs the guard
+    as well, which `guard_admin_routes` puts there.
     """
     for route in routes:
         for handler in _handlers(route):
@@ -29,8 +30,16 @@ def check_routes(routes: Iterable[BaseRoute], guard: AdminGuard) -> None:
             name = handler.handler_name if handler is not None else type(route).__name__
             raise UnguardedRoute(
                 f"The route {route.path} ({name}) does not say who may use it:"
-                f' give it opt={{"public": True}}, or opt={{"scope": "{EXCHANGE_SCOPE}"}} and `gateway.serve`.'
+                f' give it opt={{"public": True}}, opt={{"scope": "{ADMIN_SCOPE}"}},'
+                f' or opt={{"scope": "{EXCHANGE_SCOPE}"}} and `gateway.serve`.'
             )
+
+
+def guard_admin_routes(handlers: Iterable[object], guard: AdminGuard) -> None:
+    """Put the guard before every single handler that names the scope `admin`; routers bring their guards themselves."""
+    for handler in handlers:
+        if isinstance(handler, BaseRouteHandler) and handler.opt.get("scope") == ADMIN_SCOPE:
+            handler.guards = (*(handler.guards or ()), guard)
 
 
 def _is_guarded(handler: BaseRouteHandler, guard: AdminGuard) -> bool:

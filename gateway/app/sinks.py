@@ -1,16 +1,24 @@
 """The usage sinks of the generation that serves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from gateway.protocols import UsageSink
-from gateway.runtime import Generations
+from gateway.domain import UsageRecord
+from gateway.protocols import Logger, UsageSink
+from gateway.runtime import Faults, Generations, Registered
+
+_STAGE = "usage_sinks"
 
 
 class CurrentSinks:
-    """The current generation's sinks, asked for anew for every batch; a generation stays open while they write."""
+    """The current generation's sinks, asked for anew for every batch; a generation stays open while they write.
 
-    def __init__(self, generations: Generations) -> None:
+    One that keeps failing is left out for a while.
+    """
+
+    def __init__(self, generations: Generations, faults: Faults, log: Logger) -> None:
         self._generations = generations
+        self._faults = faults
+        self._log = log
 
     def __len__(self) -> int:
         return len(self._generations.current.usage_sinks) if self._generations.is_open else 0
@@ -21,6 +29,27 @@ class CurrentSinks:
         held = self._generations.hold()
         try:
             for sink in held.generation.usage_sinks:
-                yield sink.plugin, sink.object
+                if not self._faults.quarantined(sink.plugin, _STAGE):
+                    yield sink.plugin, _Watched(sink, self._faults, self._log)
         finally:
             self._generations.let_go(held)
+
+
+class _Watched:
+    """One sink, whose faults are remembered."""
+
+    def __init__(self, sink: Registered[UsageSink], faults: Faults, log: Logger) -> None:
+        self._sink = sink
+        self._faults = faults
+        self._log = log
+
+    async def write(self, records: Sequence[UsageRecord]) -> None:
+        """Hand the records on; raises what the sink raises."""
+        plugin = self._sink.plugin
+        try:
+            await self._sink.object.write(records)
+        except Exception:
+            if self._faults.failed(plugin, _STAGE):
+                self._log.error("plugin_quarantined", plugin=plugin, hook=f"register_{_STAGE}")
+            raise
+        self._faults.worked(plugin, _STAGE)

@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin
 
 from gateway.api import AdminGuard, exception_handlers
-from gateway.app.routes import check_routes
+from gateway.app.routes import check_routes, guard_admin_routes
 from gateway.protocols import Gateway
 from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, Registered, assemble, load_plugins
 from gateway.settings import Settings
@@ -64,7 +64,7 @@ class Assembler:
             return Litestar(
                 route_handlers=self._handlers(),
                 exception_handlers=exception_handlers(),
-                plugins=[_Hooks(generation)],
+                plugins=[_Hooks(generation, self._guard)],
                 openapi_config=None,
                 logging_config=None,
                 request_max_body_size=body_limit,
@@ -99,9 +99,11 @@ async def _started(litestar: Litestar) -> AsyncIterator[None]:
 class _Hooks(InitPlugin):
     """Lets the plugins add to the configuration, through Litestar's own door."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, guard: AdminGuard) -> None:
         self._generation = generation
+        self._guard = guard
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         self._generation.on_app_init(app_config)
+        guard_admin_routes(app_config.route_handlers, self._guard)
         return app_config

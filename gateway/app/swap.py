@@ -13,7 +13,7 @@ from gateway.app.surfaces import Assembled, Assembler
 from gateway.app.workers import Workers
 from gateway.errors import InvalidRequest
 from gateway.protocols import Logger
-from gateway.runtime import Fault, Faults, Generations, PluginEntry, PluginLoadError, State
+from gateway.runtime import Faults, Generations, PluginEntry, PluginLoadError, State
 from gateway.runtime.generations import OpenGeneration
 from gateway.runtime.switching import SwitchRefused, UnknownPlugin, rolled_back, switched, write_switches
 from gateway.settings import Settings, SettingsError, Switches, SwitchFile, apply_switches
@@ -55,10 +55,6 @@ class Swap:
     def plugins(self) -> Sequence[PluginEntry]:
         """Every plugin, as of the current generation."""
         return self.serving.plugins.told(self._generations.current.failed).entries
-
-    def faults(self) -> Sequence[Fault]:
-        """What plugins did wrong in this worker since its start."""
-        return self._faults.report()
 
     def needs_restart(self) -> Sequence[str]:
         """Settings that were changed since the start and count from the next start only."""
@@ -214,6 +210,7 @@ class Swap:
             draining=tuple(Draining(old.number, old.exchanges) for old in generations.draining()),
             closed=generations.closed,
             reason=self._reason,
+            faults=tuple(self._faults.report()),
         )
 
 

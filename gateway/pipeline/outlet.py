@@ -16,7 +16,7 @@ class Outlet:
     task waits with it. What is written meanwhile is kept in order.
     """
 
-    __slots__ = ("_cut", "_queue", "_send", "_task", "finished", "on_drained", "started")
+    __slots__ = ("_cut", "_queue", "_send", "_task", "finished", "on_drained", "started", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
@@ -25,6 +25,8 @@ class Outlet:
         self._queue: list[dict[str, Any]] = []
         self.started = False
         """The status line went out."""
+        self.status: int | None = None
+        """What it said."""
         self.finished = False
         """The response is complete."""
         self.on_drained: Callable[[], None] | None = None
@@ -38,6 +40,7 @@ class Outlet:
     def start(self, status: int, headers: Headers) -> None:
         """Send the status line and the headers."""
         self.started = True
+        self.status = status
         raw = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers]
         self._write({"type": "http.response.start", "status": status, "headers": raw})
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
@@ -22,8 +22,9 @@ from gateway.pipeline.mapping import render
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.pipeline.router import Router, outcome_of
+from gateway.pipeline.settled import tell_settled
 from gateway.pipeline.stages import admit, authenticate, look_up, transform
-from gateway.protocols import ClientDialect, Logger, Receive, Scope, Send
+from gateway.protocols import ClientDialect, Cooling, Logger, Receive, Scope, Send
 from gateway.runtime import Faults, Generation, Generations
 from gateway.secrets import Secret
 from gateway.usage import UsageDispatcher, usage_record
@@ -36,14 +37,21 @@ class Pipeline:
     """One exchange at a time through its stages; many at once. Drained before anything it needs is closed."""
 
     def __init__(
-        self, generations: Generations, usage: UsageDispatcher, capture: Capture, *, body_limit: int, log: Logger
+        self,
+        generations: Generations,
+        usage: UsageDispatcher,
+        capture: Capture,
+        *,
+        body_limit: int,
+        log: Logger,
+        faults: Faults | None = None,
     ) -> None:
         self._generations = generations
         self._usage = usage
         self._capture = capture
         self._body_limit = body_limit
         self._log = log
-        self.faults = Faults()
+        self.faults = faults or Faults()
         """What plugins did wrong so far."""
         self._calls = Calls(self.faults, log)
         self._router = Router(self._calls, log)
@@ -57,6 +65,10 @@ class Pipeline:
     def in_flight(self) -> int:
         """How many exchanges run."""
         return len(self._running)
+
+    def cooling(self) -> Sequence[Cooling]:
+        """The upstreams that cool down."""
+        return self._router.health.report()
 
     async def serve(
         self, scope: Scope, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None
@@ -76,7 +88,7 @@ class Pipeline:
         finally:
             live.unwatch()
             self._running.discard(live)
-            self._settle(live)
+            self._settle(live, generation)
             self._let_go(live, generation)
             if not self._running:
                 self._idle.set()
@@ -168,13 +180,16 @@ class Pipeline:
             live.outlet.abandon()
             live.outlet.cut()
 
-    def _settle(self, live: Live) -> None:
+    def _settle(self, live: Live, generation: Generation) -> None:
         """Account for the exchange, exactly once: nothing here waits or fails."""
         exchange = live.exchange
         exchange.outcome = outcome_of(exchange, live.cause)
         exchange.answer = exchange.attempts[-1].answer if exchange.attempts else None
-        for attempt in exchange.attempts:
-            self._usage.take(usage_record(attempt))
+        exchange.status = live.outlet.status
+        records = [usage_record(attempt) for attempt in exchange.attempts]
+        for record in records:
+            self._usage.take(record)
+        tell_settled(generation, exchange, records, self._calls)
         error = exchange.error or (exchange.attempts[-1].error if exchange.attempts else None)
         level = error.log_level if error else logging.DEBUG
         self._log.log(

@@ -38,6 +38,7 @@ from gateway.protocols.stages import (
     StreamTransform,
     UsageSink,
 )
+from gateway.protocols.stats import Cooling, Fault, Stats
 from gateway.protocols.upstream import (
     ByteSink,
     ByteStream,
@@ -58,9 +59,11 @@ __all__ = (
     "ByteStream",
     "ByteUpstream",
     "ClientDialect",
+    "Cooling",
     "Egress",
     "ErrorMapper",
     "EventUpstream",
+    "Fault",
     "Framing",
     "Gateway",
     "HealthView",
@@ -79,6 +82,7 @@ __all__ = (
     "Send",
     "Serving",
     "Snapshot",
+    "Stats",
     "Step",
     "StreamObserver",
     "StreamTransform",

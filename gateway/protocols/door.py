@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from gateway.domain import Model, Principal, Timeouts
 from gateway.errors import Headers
 from gateway.protocols.client import ClientDialect
+from gateway.protocols.stats import Stats
 from gateway.protocols.upstream import ByteStream
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -97,6 +99,11 @@ class Gateway(Protocol):
         """How and where the gateway is served."""
         ...
 
+    @property
+    def stats(self) -> Stats:
+        """The numbers of this process now; ask anew each time."""
+        ...
+
     async def serve(
         self,
         scope: Any,
@@ -118,6 +125,11 @@ class Serving(Protocol):
 
     @property
     def port(self) -> int: ...
+
+    @property
+    def data_dir(self) -> Path:
+        """What outlives the process; a plugin keeps files of its own in a directory there called as itself."""
+        ...
 
 
 Lifespan: TypeAlias = AbstractAsyncContextManager[None]

@@ -140,7 +140,11 @@ class StreamTransform(Protocol):
 
 
 class StreamObserver(Protocol):
-    """Looks at answers as they pass; cannot change anything."""
+    """Looks at answers as they pass; cannot change anything.
+
+    Optional method `settled(exchange, records)`: called once for every exchange of its generation, whatever became of
+    it, when everything is known, with the usage record of each attempt. It must not block.
+    """
 
     @property
     def wants(self) -> frozenset[type[Event]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.domain import Model
 from gateway.errors import GatewayError, UpstreamError, UpstreamFault
+from gateway.protocols import Cooling
 
 TRIP_AFTER = 3
 """Failures in a row after which an upstream cools down."""
@@ -16,9 +17,10 @@ REMEMBERED = 10_000
 
 
 class _State:
-    __slots__ = ("cooling_until", "failures", "held_until")
+    __slots__ = ("cooling_until", "failures", "held_until", "model", "provider")
 
-    def __init__(self) -> None:
+    def __init__(self, model: Model) -> None:
+        self.model, self.provider = model.name, model.provider
         self.failures = 0
         self.cooling_until = 0.0
         self.held_until = 0.0
@@ -69,7 +71,7 @@ class Health:
         status = error.status if isinstance(error, UpstreamError) else None
         if status is not None and status < 500 and status not in (401, 403, 408, 429):
             return
-        state = self._states.setdefault(model.health_key, _State())
+        state = self._states.setdefault(model.health_key, _State(model))
         self._states.move_to_end(model.health_key)
         if len(self._states) > REMEMBERED:
             self._states.popitem(last=False)
@@ -84,6 +86,15 @@ class Health:
             state.cooling_until = now + LONGEST
         elif state.failures >= TRIP_AFTER:
             state.cooling_until = now + min(LONGEST, COOL_DOWN * 2 ** min(state.failures - TRIP_AFTER, 10))
+
+    def report(self) -> list[Cooling]:
+        """Everything that cools down now."""
+        now = self._clock()
+        return [
+            Cooling(model=state.model, provider=state.provider, seconds=state.cooling_until - now)
+            for state in self._states.values()
+            if state.cooling_until > now
+        ]
 
     def _until(self, model: Model) -> float:
         state = self._states.get(model.health_key)

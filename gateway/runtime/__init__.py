@@ -1,14 +1,13 @@
 """Plugins: found, loaded, checked and assembled into generations."""
 
 from gateway.runtime.assembly import assemble
-from gateway.runtime.faults import Fault, Faults
+from gateway.runtime.faults import Faults
 from gateway.runtime.generation import Generation, Registered
 from gateway.runtime.generations import Generations
 from gateway.runtime.loader import load_plugins
 from gateway.runtime.plugins import PluginEntry, PluginLoadError, Plugins, State
 
 __all__ = (
-    "Fault",
     "Faults",
     "Generation",
     "Generations",

@@ -3,22 +3,12 @@
 import time
 from collections.abc import Callable
 
-import msgspec
+from gateway.protocols import Fault
 
 PATIENCE = 10
 """Failures in a row after which a plugin's stage is left out."""
 QUARANTINE = 60.0
 """Seconds until it is tried again."""
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one plugin in one stage."""
-
-    plugin: str
-    stage: str
-    failures: int
-    """Since the start."""
-    quarantined: bool
 
 
 class _State:

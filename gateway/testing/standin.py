@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gateway.domain import Model, Principal
-from gateway.protocols import ClientDialect, Egress, Gateway, Receive, Send, Snapshot
+from gateway.protocols import ClientDialect, Egress, Gateway, Receive, Send, Snapshot, Stats
 from gateway.secrets import Secret
 
 MODEL_ID = "11111111-1111-4111-8111-111111111111"
@@ -92,6 +94,7 @@ class Loopback(msgspec.Struct, frozen=True):
 
     host: str = "127.0.0.1"
     port: int = 8000
+    data_dir: Path = Path(gettempdir())
 
 
 class StandInGateway:
@@ -103,6 +106,7 @@ class StandInGateway:
         self.snapshot = snapshot
         self.log = RecordingLog()
         self.serving = Loopback()
+        self.stats = Stats()
 
     async def serve(
         self, scope: Any, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None

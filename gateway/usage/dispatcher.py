@@ -39,6 +39,11 @@ class UsageDispatcher:
         self.dropped = 0
         """Records lost because the sinks were too slow."""
 
+    @property
+    def waiting(self) -> int:
+        """Records on their way to the sinks."""
+        return len(self._waiting)
+
     def take(self, record: UsageRecord) -> None:
         """Queue one record; never waits, never raises."""
         if not self._sinks:

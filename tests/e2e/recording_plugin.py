@@ -53,6 +53,9 @@ class Observer:
         note("stream_observers")
         return lambda events: note("stream_observers.told", events=[type(event).__name__ for event in events])
 
+    def settled(self, exchange, records):
+        note("stream_observers.settled", outcome=exchange.outcome, records=len(records))
+
 
 @hookimpl
 def register_authenticators():

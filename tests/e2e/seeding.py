@@ -15,10 +15,12 @@ async def seed(
     models: Iterable[NewModel] = (),
     keys: Mapping[str, str | None] = {},
     expired: Collection[str] = (),
+    admins: Collection[str] = (),
 ) -> dict[str, str]:
     """Add these models, and a chat key for each name with its owner; the secrets by name.
 
-    The keys named in `expired` ended a second ago.
+    The keys named in `expired` ended a second ago; those named in `admins` have the scope `admin` alone, and the last
+    of them lies where the command line looks for one.
     """
     past = datetime.now(UTC) - timedelta(seconds=1)
     settings = load_settings(None, {**environ, "GATEWAY_DATA_DIR": str(data_dir)})
@@ -28,9 +30,16 @@ async def seed(
             await ModelStore(database).add(model)
         store = KeyStore(database)
         created = {
-            name: await store.create(name, owner=owner, expires_at=past if name in expired else None)
+            name: await store.create(
+                name,
+                owner=owner,
+                scopes=("admin",) if name in admins else ("chat",),
+                expires_at=past if name in expired else None,
+            )
             for name, owner in keys.items()
         }
     finally:
         await database.aclose()
+    for name in admins:
+        (data_dir / "admin-key").write_text(created[name][1].reveal())
     return {name: secret.reveal() for name, (_, secret) in created.items()}

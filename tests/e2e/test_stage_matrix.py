@@ -61,10 +61,21 @@ async def test_every_stage_fires_exactly_as_documented(tmp_path, ending):
         entries = fired(path)
     told = [entry["events"] for entry in entries if entry["stage"] == "stream_observers.told"]
     stages = Counter(entry["stage"] for entry in entries if entry["stage"] != "stream_observers.told")
-    once = [*BEFORE, "limiters.settle", "lifespan", "lifespan.end", *["usage_sinks"] * attempts]
+    once = [
+        *BEFORE,
+        "limiters.settle",
+        "stream_observers.settled",
+        "lifespan",
+        "lifespan.end",
+        *["usage_sinks"] * attempts,
+    ]
     assert stages == Counter([*once, *expected])
     assert [entry["outcome"] for entry in entries if entry["stage"] == "limiters.settle"] == [outcome]
     assert {entry["outcome"] for entry in entries if entry["stage"] == "usage_sinks"} == {outcome}
+    settled = [
+        (entry["outcome"], entry["records"]) for entry in entries if entry["stage"] == "stream_observers.settled"
+    ]
+    assert settled == [(outcome, attempts)]
     if outcome != "client_abort":
         ends = [name for batch in told for name in batch if name in ("End", "Failure")]
         assert ends == (["End"] if outcome == "ok" else ["Failure"] * expected.count("stream_observers"))

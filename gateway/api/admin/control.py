@@ -5,7 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.runtime import Fault, PluginEntry
+from gateway.protocols import Fault
+from gateway.runtime import PluginEntry
 
 
 class Draining(msgspec.Struct, frozen=True):
@@ -29,6 +30,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Old generations whose last exchange has ended."""
     reason: str = ""
     """Why it does not serve the newest generation; empty when it does."""
+    faults: tuple[Fault, ...] = ()
+    """What plugins did wrong in it since its start."""
 
 
 class Control(Protocol):
@@ -40,10 +43,6 @@ class Control(Protocol):
 
     def plugins(self) -> Sequence[PluginEntry]:
         """Every plugin, as of this worker's current generation."""
-        ...
-
-    def faults(self) -> Sequence[Fault]:
-        """What plugins did wrong in this worker since its start."""
         ...
 
     def workers(self) -> Sequence[WorkerStatus]:

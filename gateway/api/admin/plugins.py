@@ -10,7 +10,8 @@ from litestar.params import FromPath
 
 from gateway.api.admin.body import Nothing, read_body
 from gateway.api.admin.control import Control, WorkerStatus
-from gateway.runtime import Fault, PluginEntry
+from gateway.protocols import Fault
+from gateway.runtime import PluginEntry
 
 
 class PluginView(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +26,9 @@ class PluginView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     hooks: tuple[str, ...]
     failures: int
-    """How often it failed in exchanges of this worker."""
+    """How often it failed in exchanges, of every worker."""
     quarantined: tuple[str, ...]
-    """Stages in which it is left out for now, because it kept failing."""
+    """Stages in which a worker leaves it out for now, because it kept failing."""
 
 
 class PluginsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +76,8 @@ def plugin_handlers(control: Control) -> list[HTTPRouteHandler]:
 
 
 def _view(control: Control) -> PluginsView:
-    workers, faults = list(control.workers()), control.faults()
+    workers = list(control.workers())
+    faults = [fault for worker in workers for fault in worker.faults]
     return PluginsView(
         generation=workers[0].generation,
         plugins=[_plugin(entry, faults) for entry in control.plugins()],
@@ -96,5 +98,5 @@ def _plugin(entry: PluginEntry, faults: Sequence[Fault]) -> PluginView:
         reason=entry.reason,
         hooks=entry.hooks,
         failures=sum(fault.failures for fault in own),
-        quarantined=tuple(fault.stage for fault in own if fault.quarantined),
+        quarantined=tuple(sorted({fault.stage for fault in own if fault.quarantined})),
     )

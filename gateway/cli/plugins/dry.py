@@ -8,7 +8,7 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from gateway.domain import Principal
     from gateway.egress import EgressClient
-    from gateway.protocols import ClientDialect, Gateway, Logger, Receive, Send, Snapshot
+    from gateway.protocols import ClientDialect, Gateway, Logger, Receive, Send, Snapshot, Stats
 
 
 class DryRun(NamedTuple):
@@ -85,6 +85,13 @@ class _Door:
     def snapshot(self) -> "Snapshot":
         """There is none: the registry is not open."""
         raise RuntimeError("the registry is not open yet: ask for the snapshot when a request is served")
+
+    @property
+    def stats(self) -> "Stats":
+        """Nothing has happened."""
+        from gateway.protocols import Stats
+
+        return Stats()
 
     async def serve(
         self,

@@ -59,8 +59,15 @@ class Remote:
         self._key_file = key_file
         self._settings = settings
 
+    def get(self, path: str) -> Any:
+        """A document of the control plane; raises as `post` does."""
+        return self._ask("GET", path, {})
+
     def post(self, path: str, question: object = None) -> Any:
         """What the control plane answers; raises `NotRunning`, or `Failed` with its reason."""
+        return self._ask("POST", path, question or {})
+
+    def _ask(self, method: str, path: str, question: object) -> Any:
         try:
             self._connection.connect()
         except OSError as error:
@@ -68,10 +75,10 @@ class Remote:
         self._connection.sock.settimeout(_SECONDS)
         import msgspec
 
-        body = msgspec.json.encode(question or {})
+        body = msgspec.json.encode(question)
         headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
         try:
-            self._connection.request("POST", self._prefix + path, body=body, headers=headers)
+            self._connection.request(method, self._prefix + path, body=body, headers=headers)
             answer = self._connection.getresponse()
             document = answer.read()
         except (OSError, http.client.HTTPException) as error:

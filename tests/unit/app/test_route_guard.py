@@ -89,6 +89,12 @@ def test_a_plugins_public_route_is_served(tmp_path: Any) -> None:
     create(load_settings(None, {"GATEWAY_DATA_DIR": str(tmp_path)}, {"plugin_files": [str(file)]}))
 
 
+def test_a_plugins_route_for_administrators_is_guarded_for_it(tmp_path: Any) -> None:
+    file = tmp_path / "inner_door.py"
+    file.write_text(_PLUGIN.format(opt=', opt={"scope": "admin"}'))
+    create(load_settings(None, {"GATEWAY_DATA_DIR": str(tmp_path)}, {"plugin_files": [str(file)]}))
+
+
 def test_a_plugin_that_cannot_be_loaded_is_told_by_name(tmp_path: Any) -> None:
     file = tmp_path / "broken.py"
     file.write_text("1 / 0\n")
