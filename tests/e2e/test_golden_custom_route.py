@@ -191,8 +191,14 @@ def results(request, tmp_path_factory) -> Callable[[Setup], Mapping[str, Seen | 
     return replay
 
 
+def _cases(setup: Setup) -> Iterator[Any]:
+    marks = [pytest.mark.postgres] if setup.lookup == "postgres" else []
+    for case in setup.cases:
+        yield pytest.param(setup, case, marks=marks, id=f"{setup}-{case}")
+
+
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("setup", "case"), [(setup, case) for setup in SETUPS for case in setup.cases], ids=str)
+@pytest.mark.parametrize(("setup", "case"), [case for setup in SETUPS for case in _cases(setup)])
 def test_the_replay_shows_what_was_recorded(results, setup, case):
     seen, expected = results(setup)[case], TRANSCRIPTS[case].expected(supabase=setup.lookup == "supabase")
     assert isinstance(seen, Seen), seen

@@ -1,6 +1,7 @@
-"""Registries on both databases, and a way to wait for what other processes do."""
+"""Registries on both databases and through a pooler, and a way to wait for what other processes do."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -10,6 +11,16 @@ from gateway.registry import Database, Registry
 from gateway.settings import Settings
 
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+POOLED = pytest.param("pgbouncer", marks=pytest.mark.postgres)
+_ALSO_POOLED = ("test_following", "test_migrations")
+"""Where a pooler in transaction mode could make a difference; `make test-pgbouncer` runs everything through one."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask for `settings` on every database that matters to the file."""
+    if "settings" in metafunc.fixturenames:
+        pooled = metafunc.module.__name__ in _ALSO_POOLED and os.environ.get("TEST_PGBOUNCER") != "1"
+        metafunc.parametrize("settings", [*DATABASES, POOLED] if pooled else DATABASES, indirect=True)
 
 
 @pytest.fixture
@@ -18,12 +29,13 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture
 def settings(request: pytest.FixtureRequest, data_dir: Path) -> Settings:
-    """Settings of a new installation on either database."""
+    """Settings of a new installation on one of the databases."""
     if request.param == "sqlite":
         return Settings(data_dir=data_dir)
-    return Settings(data_dir=data_dir, database_url=request.getfixturevalue("fresh_postgres_url"))
+    url = "pgbouncer_url" if request.param == "pgbouncer" else "fresh_postgres_url"
+    return Settings(data_dir=data_dir, database_url=request.getfixturevalue(url))
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Addresses of databases: what is understood, and what is said of the others."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 
@@ -39,11 +41,18 @@ def test_other_addresses_are_refused_in_words(given: str, said: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://u@h:6543/d", "postgresql://u@h/d?pgbouncer=true"])
-def test_behind_a_pooler_no_statement_is_prepared_for_later(url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["postgresql://u@h:6543/d", "postgresql://u@h/d?pgbouncer=true", "postgresql://u@/d?host=h&port=6543"]
+)
+def test_behind_a_pooler_nothing_is_prepared_under_a_name(url: str) -> None:
     options = connect_options(parse_url(url))
     assert (options["statement_cache_size"], options["prepared_statement_cache_size"]) == (0, 0)
-    assert options["prepared_statement_name_func"]() != options["prepared_statement_name_func"]()
+    assert options["prepared_statement_name_func"]() == ""
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgresql://u@h:6543/d?pgbouncer=false"])
+def test_elsewhere_statements_are_prepared(url: str) -> None:
+    assert "statement_cache_size" not in connect_options(parse_url(url))
 
 
 def test_libpq_parameters_are_translated() -> None:
@@ -77,10 +86,25 @@ async def test_a_file_that_is_no_database_is_one_sentence(sqlite_settings: Setti
 
 
 @pytest.mark.postgres
-async def test_the_registry_works_as_behind_a_pooler(fresh_postgres_url: str, sqlite_settings: Settings) -> None:
-    url = fresh_postgres_url + "&pgbouncer=true"
-    database = await Database.open(sqlite_settings.model_copy(update={"database_url": url}))
-    await database.ping()
+async def test_the_pooler_s_servers_are_left_without_prepared_statements(
+    pgbouncer_url: str, sqlite_settings: Settings
+) -> None:
+    database = await Database.open(sqlite_settings.model_copy(update={"database_url": pgbouncer_url}))
+    everybody_here = asyncio.Barrier(4)
+
+    async def occupy_a_server() -> None:
+        async with database.read() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+            await everybody_here.wait()
+
+    await asyncio.gather(*(occupy_a_server() for _ in range(4)))
+    left: dict[int, int] = {}
+    for _ in range(40):
+        async with database.read() as connection:
+            server = await connection.scalar(sa.text("SELECT pg_backend_pid()"))
+            left[server] = await connection.scalar(sa.text("SELECT count(*) FROM pg_prepared_statements"))
+    assert len(left) > 1  # the pooler did change servers
+    assert set(left.values()) == {0}
     await database.aclose()
 
 

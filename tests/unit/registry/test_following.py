@@ -11,6 +11,7 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from gateway.registry import Database, DatabaseUnavailable, KeyStore, ModelStore, NewModel, Registry
 from gateway.registry.registry import POLL_SECONDS
@@ -124,6 +125,7 @@ async def test_a_value_that_cannot_be_read_leaves_the_last_snapshot(
 
 @pytest.mark.postgres
 async def test_a_lost_postgres_is_served_from_memory_said_once_and_found_again(
+    postgres_server: str,
     fresh_postgres_url: str,
     sqlite_settings: Settings,
     eventually: Callable[..., asyncio.Future[None]],
@@ -135,8 +137,8 @@ async def test_a_lost_postgres_is_served_from_memory_said_once_and_found_again(
     first = await store.add(MODEL)
     await eventually(lambda: registry.snapshot.model(first.id))
 
-    socket = fresh_postgres_url.partition("host=")[2]
-    name = fresh_postgres_url.partition("@/")[2].partition("?")[0]
+    socket = postgres_server.partition("host=")[2]
+    name = make_url(fresh_postgres_url).database
     admin = await asyncpg.connect(user="postgres", database="postgres", host=socket)
     await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
