@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.testing.conformance import ModelLookupConformance, PluginConformance
+from supabase_project import SECRET, Signer, SupabaseProject, by_secret, claims
+
+from gateway.testing.conformance import AuthenticatorConformance, ModelLookupConformance, PluginConformance
 from gateway.testing.postgrest import PostgrestStandIn
 
 PUBLIC = "11111111-1111-4111-8111-111111111111"
 PRIVATE = "22222222-2222-4222-8222-222222222222"
 OWNER = "33333333-3333-4333-8333-333333333333"
+SIGNER = Signer.ec("kit")
+ISSUER = "https://abc.supabase.co"
 
 
 def row(model_id: str, sharing: str) -> dict[str, Any]:
@@ -36,3 +40,24 @@ class TestLookup(ModelLookupConformance):
 
 class TestCachingLookup(TestLookup):
     settings = {"cache_seconds": 60.0}
+
+
+class TestUsersBySecret(AuthenticatorConformance):
+    plugin = "supabase"
+    settings = {"url": ISSUER, "users": True, "jwt_secret": SECRET}
+    token = by_secret(claims(ISSUER))
+
+
+class TestUsersByPublishedKey(AuthenticatorConformance):
+    plugin = "supabase"
+    token = SIGNER.token(claims(ISSUER))
+
+    @asynccontextmanager
+    async def backend(self) -> AsyncIterator[dict[str, Any]]:
+        async with SupabaseProject(SIGNER) as project:
+            yield {"url": project.origin, "users": True, "issuer": f"{ISSUER}/auth/v1"}
+
+
+class TestPluginWithUsers(PluginConformance):
+    plugin = "supabase"
+    settings = {"url": ISSUER, "users": True}
