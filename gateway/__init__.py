@@ -29,7 +29,20 @@ if TYPE_CHECKING:
         UpstreamTimeout,
         UpstreamUnreachable,
     )
-    from gateway.events import End, Event, Failure, Finish, Opaque, Reasoning, Refusal, Start, Text, ToolCall, Usage
+    from gateway.events import (
+        Citation,
+        End,
+        Event,
+        Failure,
+        Finish,
+        Opaque,
+        Reasoning,
+        Refusal,
+        Start,
+        Text,
+        ToolCall,
+        Usage,
+    )
     from gateway.hookspecs import hookimpl
     from gateway.prompt import (
         MediaPart,
@@ -58,6 +71,7 @@ if TYPE_CHECKING:
         Gateway,
         HealthView,
         Limiter,
+        Logger,
         ModelLookup,
         Provider,
         ProviderClient,
@@ -86,6 +100,7 @@ __all__ = (
     "ByteUpstream",
     "ChatProvider",
     "ChatRequest",
+    "Citation",
     "ClientDialect",
     "Credentials",
     "DialectProvider",
@@ -103,6 +118,7 @@ __all__ = (
     "HealthView",
     "InvalidRequest",
     "Limiter",
+    "Logger",
     "LookupFailed",
     "MediaPart",
     "Message",

@@ -15,7 +15,10 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-KINDS = ("provider", "lookup", "error-mapper", "authenticator", "limiter", "strategy", "transform", "sink")
+KINDS = (
+    *("provider", "lookup", "error-mapper", "authenticator", "limiter"),
+    *("strategy", "transform", "stream-transform", "observer", "sink"),
+)
 
 
 class Journey:

@@ -50,6 +50,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 """The kind that each hook makes a plugin; `lifespan` belongs to every kind."""
 
+_ALSO = MappingProxyType({"stream-transform": _TRANSFORM.name})
+"""Kinds that `gateway plugins new` tells apart and the start does not."""
 _KEYWORD = re.compile(r"gateway-kind-([a-z-]+)", re.IGNORECASE)
 _SKIPS = "gateway-on-error-skip"
 
@@ -82,8 +84,8 @@ class Declared(msgspec.Struct, frozen=True):
 def declared(keywords: Iterable[str]) -> Declared:
     """What a distribution's keywords declare."""
     words = [keyword.strip().lower() for keyword in keywords]
-    found = (_KEYWORD.fullmatch(word) for word in words)
-    return Declared(frozenset(match.group(1) for match in found if match), _SKIPS in words)
+    found = (match.group(1) for word in words if (match := _KEYWORD.fullmatch(word)))
+    return Declared(frozenset(_ALSO.get(kind, kind) for kind in found), _SKIPS in words)
 
 
 def names() -> frozenset[str]:

@@ -36,6 +36,8 @@ _KINDS = {
     "limiter": _Kind("limiter", "limits what callers take"),
     "strategy": _Kind("strategy", "orders a route's models"),
     "transform": _Kind("transform", "changes requests before they are sent", ("msgspec>=0.20", "pydantic>=2.12")),
+    "stream-transform": _Kind("transform", "changes answers as they stream", ("msgspec>=0.20", "pydantic>=2.12")),
+    "observer": _Kind("observer", "looks at answers as they stream"),
     "sink": _Kind("sink", "keeps what attempts consumed"),
 }
 

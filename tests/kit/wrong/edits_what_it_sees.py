@@ -8,7 +8,7 @@ from gateway import Event, Exchange, StreamObserver, Text, hookimpl
 
 
 class Editor:
-    wants = frozenset[type[Event]]({Text})
+    wants: frozenset[type[Event]] = frozenset({Text})
 
     def start(self, exchange: Exchange) -> Callable[[Sequence[Event]], None]:
         return _told

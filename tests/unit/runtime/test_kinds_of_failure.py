@@ -120,6 +120,12 @@ def test_a_transform_declared_to_be_skipped_is_left_out(install: Install, load: 
     assert load("acme").problems() == ()
 
 
+@pytest.mark.parametrize("kind", ["transform", "stream-transform"])
+def test_a_stream_transform_may_be_declared_by_either_name(install: Install, load: Load, kind: str) -> None:
+    install(HEAD + "@hookimpl\ndef register_stream_transforms(gateway): return []", keywords=f"gateway-kind-{kind}")
+    assert load("acme").problems() == ()
+
+
 def test_a_declaration_that_hides_what_is_needed_is_refused(install: Install, load: Load) -> None:
     install(HEAD + "@hookimpl\ndef register_limiters(gateway): return []", keywords="gateway-kind-provider")
     assert load("acme").problems() == (
