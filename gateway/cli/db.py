@@ -1,25 +1,23 @@
-"""`gateway db`: the schema of the database, and the keys its secrets are sealed with."""
+"""`gateway db`: the schema of the database."""
 
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from gateway.cli.endings import Failed
-from gateway.cli.opened import running, settings, work
+from gateway.cli.opened import running, settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from gateway.registry import Database
-
 T = TypeVar("T")
 
 
 @click.group(name="db")
 def group() -> None:
-    """Look after the database: its schema, its secrets."""
+    """Look after the database's schema."""
 
 
 @group.command()
@@ -88,29 +86,6 @@ def check() -> None:
     if differences := _on_engine(run):
         raise Failed("\n".join((*differences, "Run `gateway db upgrade`.")))
     click.echo("The tables are what this program needs.", err=True)
-
-
-@group.command()
-@click.option("--new-key", is_flag=True, help="First put a new key into the keyring file of the data directory.")
-def reseal(new_key: bool) -> None:
-    """Seal all stored secrets with the newest key.
-
-    Older keys may be dropped from the keyring afterwards.
-    """
-    from gateway.registry import RegistryError
-    from gateway.registry.keyring import FILE, add_key
-    from gateway.registry.rotation import reseal as seal_anew
-
-    given = settings()
-
-    async def run(database: "Database") -> int:
-        if new_key:
-            if given.secret_keys:
-                raise RegistryError("The keys come from the settings: put a new one first in GATEWAY_SECRET_KEYS.")
-            database.keyring = add_key(given.data_dir / FILE)
-        return await seal_anew(database)
-
-    click.echo(f"Sealed {work(run)} values under the newest key.", err=True)
 
 
 def _on_engine(action: "Callable[[AsyncEngine], Awaitable[T]]") -> T:

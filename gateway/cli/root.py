@@ -16,7 +16,8 @@ _COMMANDS = {
     "serve": Lazy("gateway.cli.serve:serve", "Run the gateway."),
     "models": Lazy("gateway.cli.models:group", "Add, list, change and remove models."),
     "keys": Lazy("gateway.cli.keys:group", "Create, list and revoke virtual keys."),
-    "db": Lazy("gateway.cli.db:group", "Look after the database: its schema, its secrets."),
+    "db": Lazy("gateway.cli.db:group", "Look after the database's schema."),
+    "secrets": Lazy("gateway.cli.secrets:group", "Look after the keys that seal secrets in the database."),
     "explain": Lazy("gateway.cli.explain:explain", "Show how a request would be answered."),
     "plugins": Lazy("gateway.cli.plugins:group", "Tell which plugins there are and what they do."),
 }

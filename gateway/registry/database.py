@@ -1,5 +1,6 @@
 """The open database: engine, keyring and index secret together, checked against each other."""
 
+import logging
 import re
 import secrets as random
 from collections.abc import AsyncIterator
@@ -15,7 +16,8 @@ from gateway.registry import migrations
 from gateway.registry.columns import Ciphertext
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import DatabaseUnavailable, KeyringError, RegistryError
-from gateway.registry.keyring import FILE, Keyring, create_keyring, read_keyring
+from gateway.registry.keyfile import NAME, create_keyring, read_keyring, stamp
+from gateway.registry.keyring import Keyring
 from gateway.registry.tables import secrets
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
     from gateway.settings import Settings
 
+_log = logging.getLogger("gateway.registry")
 _INDEX: Final = "index"
+_LOCK: Final = 0x7365616C  # spells "seal": held together by all who seal, alone by who changes the keyring
 _ACTION: Final = (
     "restore the keyring file of the data directory, or set GATEWAY_SECRET_KEYS to the keys this database was made with"
 )
@@ -36,13 +40,17 @@ _CLASS: Final = re.compile(r"^<class '[^']*'>: ")
 class Database:
     """What stores and snapshots work with; close it."""
 
-    __slots__ = ("_settings", "engine", "index", "keyring")
+    __slots__ = ("_settings", "engine", "index", "keyring", "keyring_file", "keyring_stamp")
 
     def __init__(self, engine: AsyncEngine, keyring: Keyring, index: bytes, settings: "Settings") -> None:
         self.engine = engine
         self.keyring = keyring
         self.index = index
         """The secret virtual keys are stored under."""
+        self.keyring_file = None if settings.secret_keys else Path(settings.data_dir) / NAME
+        """Where the keyring lies; None when it comes from the settings."""
+        self.keyring_stamp: tuple[int, ...] | None = None
+        """Changes when the file does and `follow_keyring` has taken it up."""
         self._settings = settings
 
     @classmethod
@@ -79,14 +87,47 @@ class Database:
         async with reaching(self.engine), engine.begin() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def sealing(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction for values that are sealed inside it: by the newest key, which stays in the keyring."""
+        async with self.change() as connection:
+            await self._lock_keys(connection, sa.func.pg_advisory_xact_lock_shared(_LOCK))
+            self._take_up()
+            yield connection
+
+    @asynccontextmanager
+    async def changing_keys(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction while nobody else seals anything, or changes the keyring."""
+        async with self.change() as connection:
+            await self._lock_keys(connection, sa.func.pg_advisory_xact_lock(_LOCK))
+            self._take_up()
+            yield connection
+
+    async def _lock_keys(self, connection: AsyncConnection, lock: sa.Function[None]) -> None:
+        if self.engine.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+            await connection.execute(sa.select(lock))
+
     async def ping(self) -> None:
         """Raise `DatabaseUnavailable` when the database does not answer."""
         async with reaching(self.engine), self.engine.connect() as connection:
             await connection.execute(sa.select(1))
 
-    def reload_keyring(self) -> None:
-        """Take up a keyring file that was rotated while we run."""
-        self.keyring = read(self._settings) or self.keyring
+    def follow_keyring(self) -> None:
+        """Take up a keyring file that was changed while we run; what opened before goes on opening."""
+        found = self._stamp()
+        if found == self.keyring_stamp:
+            return
+        self.keyring_stamp = found
+        try:
+            self._take_up()
+        except KeyringError as error:
+            _log.error("The keyring as it was is used on: %s", error)
+
+    def _take_up(self) -> None:
+        self.keyring = (read(self._settings) or self.keyring).and_before(self.keyring)
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        return stamp(self.keyring_file) if self.keyring_file is not None else None
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -117,7 +158,7 @@ def read(settings: "Settings") -> Keyring | None:
     """The keyring of the settings, else of the data directory's file, else None."""
     if settings.secret_keys:
         return Keyring([key.get_secret_value() for key in settings.secret_keys])
-    return read_keyring(settings.data_dir / FILE)
+    return read_keyring(settings.data_dir / NAME)
 
 
 async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, bytes]:
@@ -127,14 +168,19 @@ async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, b
         sealed = await connection.scalar(select)
     if sealed is None:
         # Only a database nobody has sealed anything in may get a new keyring.
-        keyring = keyring or create_keyring(Path(settings.data_dir) / FILE)
+        keyring = keyring or create_keyring(Path(settings.data_dir) / NAME)
         fresh = {"name": _INDEX, "value": keyring.seal(random.token_hex(32))}
         async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
             await connection.execute(_insert_new(engine.dialect.name).values(fresh).on_conflict_do_nothing())
             sealed = await connection.scalar(select)
     if keyring is None:
         raise KeyringError(f"This database was sealed with a keyring that is not here: {_ACTION}.")
-    return keyring, _index(keyring, sealed)
+    try:
+        return keyring, _index(keyring, sealed)
+    except KeyringError:
+        # Between our two looks the keyring may have been rotated, and the secret sealed anew.
+        keyring = read(settings) or keyring
+        return keyring, _index(keyring, sealed)
 
 
 def _insert_new(dialect: str) -> "PostgreSQLInsert | SQLiteInsert":

@@ -1,19 +1,16 @@
 """The keyring: what seals provider keys, headers and the index secret at rest.
 
-Sealed text is `<key id>:<fernet token>`. The first key seals, every key opens: to rotate, put a new key first,
-reseal (`gateway db reseal`), and drop the old one when nothing is left under it. The index secret, under which
-virtual keys are stored, is not a key of the ring: it is made once, lies sealed in the database, and keeps its value
-whatever the ring does.
+Sealed text is `<key id>:<fernet token>`. The first key seals, every key opens. `gateway secrets rotate` puts a new key
+first and seals everything anew; `gateway secrets prune` takes away the keys that seal nothing any more. The index
+secret, under which virtual keys are stored, is not a key of the ring: it is made once, lies sealed in the database,
+and keeps its value whatever the ring does.
 """
 
 import base64
 import hashlib
-import json
-import os
-import secrets
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -25,15 +22,16 @@ from gateway.registry.errors import KeyringError
 
 MINIMUM: Final = 16
 """Bytes below which a secret is no secret."""
-FILE: Final = "keyring"
+ID_LENGTH: Final = 8
+_UNKNOWN: Final[Mapping[str, datetime]] = MappingProxyType({})
 
 
 class Keyring:
-    """Seals and opens text under one or several secrets, newest first."""
+    """Seals and opens text under one or several secrets, newest first; `made` says when, by key id."""
 
-    __slots__ = ("_current", "_keys")
+    __slots__ = ("_keys", "current", "ids", "made")
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[str], made: Mapping[str, datetime] = _UNKNOWN) -> None:
         if not secrets:
             raise KeyringError("A keyring needs at least one secret.")
         for number, secret in enumerate(secrets, 1):
@@ -42,95 +40,59 @@ class Keyring:
                     f"Secret {number} of the keyring is shorter than {MINIMUM} bytes: "
                     "make one with `openssl rand -base64 32`."
                 )
-        keys = [(_key_id(secret), Fernet(_derive(secret))) for secret in secrets]
-        self._current = keys[0]
-        self._keys = dict(reversed(keys))
+        self._keys = {key_id(secret): Fernet(_derive(secret)) for secret in secrets}
+        self.ids = tuple(self._keys)
+        """The ids of its keys, newest first."""
+        self.current = self.ids[0]
+        """The id of the key that seals."""
+        self.made = made
 
     def seal(self, plain: str) -> Ciphertext:
         """`plain` under the newest key."""
-        key_id, fernet = self._current
-        return Ciphertext(f"{key_id}:{fernet.encrypt(plain.encode()).decode()}")
+        token = self._keys[self.current].encrypt(plain.encode())
+        return Ciphertext(f"{self.current}:{token.decode()}")
 
     def open(self, sealed: Ciphertext) -> str:
         """The plain text; `KeyringError` when no key of this ring sealed it."""
-        key_id, _, token = sealed.text.partition(":")
-        fernet = self._keys.get(key_id)
+        by, _, token = sealed.text.partition(":")
+        fernet = self._keys.get(by)
         if fernet is None:
-            raise KeyringError(f"The keyring has no key {key_id[:8]!r}.")
+            raise KeyringError(f"The keyring has no key {by[:ID_LENGTH]!r}.")
         try:
             return fernet.decrypt(token.encode()).decode()
         except (InvalidToken, UnicodeError) as error:
-            raise KeyringError(f"A value sealed by key {key_id!r} was changed or cut.") from error
+            raise KeyringError(f"A value sealed by key {by!r} was changed or cut.") from error
 
-    def is_current(self, sealed: Ciphertext) -> bool:
-        """Whether the newest key sealed it."""
-        return sealed.text.startswith(self._current[0] + ":")
+    def newest(self) -> "Keyring":
+        """A ring of the key that seals alone: what it opens, needs none of the others."""
+        return self._of({self.current: self._keys[self.current]})
+
+    def and_before(self, before: "Keyring") -> "Keyring":
+        """This ring, opening besides what `before` opened: what was read a moment ago may lie under its keys."""
+        ring = self._of({**self._keys, **{by: key for by, key in before._keys.items() if by not in self._keys}})
+        ring.ids = self.ids
+        return ring
+
+    def _of(self, keys: Mapping[str, Fernet]) -> "Keyring":
+        ring = object.__new__(Keyring)
+        ring._keys = dict(keys)
+        ring.ids, ring.current, ring.made = tuple(keys), self.current, self.made
+        return ring
 
     def __repr__(self) -> str:
-        return f"Keyring({', '.join(self._keys)})"
+        return f"Keyring({', '.join(self.ids)})"
 
 
-def read_keyring(path: Path) -> Keyring | None:
-    """The keyring of that file, None when there is none."""
-    secrets = _read(path)
-    return None if secrets is None else Keyring(secrets)
+def key_id(secret: str) -> str:
+    """What tells a secret from others without telling it."""
+    return hashlib.sha256(b"litestar-gateway key id 1\0" + secret.strip().encode()).hexdigest()[:ID_LENGTH]
 
 
-def create_keyring(path: Path) -> Keyring:
-    """A keyring with one new key, written to `path` (0600); another process's, if that was faster."""
-    secret = secrets.token_urlsafe(32)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = _write_beside(path, [secret])
-    try:
-        os.link(temporary, path)  # fails where a file exists already: the first process wins, whole file or nothing
-    except FileExistsError:
-        return read_keyring(path) or Keyring([secret])
-    finally:
-        temporary.unlink()
-    return Keyring([secret])
-
-
-def add_key(path: Path) -> Keyring:
-    """Put a new key in front of the file's; the old ones go on opening what they sealed."""
-    known = _read(path)
-    if known is None:
-        raise KeyringError(f"There is no keyring at {path}: start the gateway once to make one.")
-    changed = [secrets.token_urlsafe(32), *known]
-    _write_beside(path, changed).replace(path)
-    return Keyring(changed)
-
-
-def _read(path: Path) -> list[str] | None:
-    try:
-        if path.stat().st_mode & 0o077:
-            raise KeyringError(f"The keyring {path} can be read by other users: run `chmod 600 {path}`.")
-        content = json.loads(path.read_bytes())
-        keys = content["keys"]
-        if content["version"] != 1 or not all(isinstance(key, str) for key in keys):
-            raise ValueError(content["version"])
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise KeyringError(f"The keyring {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise KeyringError(f"The keyring {path} is damaged: restore it from a backup.") from error
-    return list(keys)
-
-
-def _write_beside(path: Path, keys: Sequence[str]) -> Path:
-    """A temporary file with the keys in the same directory, 0600, on disk before it gets its name."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        json.dump({"version": 1, "keys": list(keys)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(name)
+def sealed_by(sealed: Ciphertext) -> str:
+    """The id of the key that sealed it."""
+    return sealed.text.partition(":")[0]
 
 
 def _derive(secret: str) -> bytes:
     kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"litestar-gateway sealing 1")
     return base64.urlsafe_b64encode(kdf.derive(secret.strip().encode()))
-
-
-def _key_id(secret: str) -> str:
-    return hashlib.sha256(b"litestar-gateway key id 1\0" + secret.strip().encode()).hexdigest()[:8]

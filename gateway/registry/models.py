@@ -76,10 +76,10 @@ class ModelStore:
 
     async def add(self, model: NewModel) -> StoredModel:
         """Store a model; `Conflict` when its id exists."""
-        values = _columns(msgspec.structs.asdict(model), self._database.keyring)
-        values["id"] = canonical_uuid(model.id) if model.id else str(uuid.uuid4())
-        values["created_at"] = datetime.now(UTC)
-        async with self._database.change() as connection:
+        async with self._database.sealing() as connection:
+            values = _columns(msgspec.structs.asdict(model), self._database.keyring)
+            values["id"] = canonical_uuid(model.id) if model.id else str(uuid.uuid4())
+            values["created_at"] = datetime.now(UTC)
             try:
                 row = (await connection.execute(sa.insert(models).values(values).returning(models))).one()
             except IntegrityError as error:
@@ -106,10 +106,10 @@ class ModelStore:
         """Change the given columns of one model."""
         if unknown := set(changes) - (set(NewModel.__struct_fields__) - {"id"}):
             raise InvalidValue(f"A model's {', '.join(sorted(unknown))} cannot be changed.")
-        values = {**_columns(changes, self._database.keyring), "updated_at": datetime.now(UTC)}
-        statement = sa.update(models).where(models.c.id == canonical_uuid(model_id)).values(values).returning(models)
-        async with self._database.change() as connection:
-            row = (await connection.execute(statement)).one_or_none()
+        statement = sa.update(models).where(models.c.id == canonical_uuid(model_id)).returning(models)
+        async with self._database.sealing() as connection:
+            values = {**_columns(changes, self._database.keyring), "updated_at": datetime.now(UTC)}
+            row = (await connection.execute(statement.values(values))).one_or_none()
         if row is None:
             raise NotFound(f"There is no model with the id {model_id}.")
         return _stored(row, self._database.keyring)

@@ -33,7 +33,7 @@ class Registry:
         self.database = database
         self._snapshot = snapshot
         self._checked = time.monotonic()
-        self._mark: int | None = None
+        self._mark: tuple[object, ...] | None = None
         self._watched: AsyncConnection | None = None
         self._refreshing = asyncio.Lock()
         self._heard = asyncio.Event()
@@ -72,7 +72,8 @@ class Registry:
         """Take a new snapshot if anything changed since the last one."""
         async with self._refreshing:
             asked = time.monotonic()
-            mark = await self._read_mark()
+            self.database.follow_keyring()
+            mark = (await self._read_mark(), self.database.keyring_stamp)
             if mark != self._mark:
                 self._snapshot = await load(self.database, self._snapshot)
                 self._mark = mark

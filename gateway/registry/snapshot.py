@@ -98,7 +98,7 @@ def _entry(row: Row, database: Database, previous: RegistrySnapshot | None) -> K
         try:
             return Known(row, to_model(row, database.keyring))
         except KeyringError:
-            database.reload_keyring()
+            database.follow_keyring()
             return Known(row, to_model(row, database.keyring))
     except (KeyringError, msgspec.MsgspecError, ValueError, TypeError) as error:
         # One row that cannot be read must not take the others away.

@@ -61,7 +61,15 @@ class RunningGateway:
 
     async def command(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run another `gateway` command with the same settings; what it printed on stdout."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self.start_command(*arguments)
+        out, err = await process.communicate(stdin)
+        if process.returncode != 0:
+            raise GatewayFailed(f"gateway {' '.join(arguments)}: exit code {process.returncode}\n{err.decode()}")
+        return out.decode()
+
+    async def start_command(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start another `gateway` command with the same settings, its three streams piped."""
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", *arguments),
             env=self._environ,
             stdin=asyncio.subprocess.PIPE,
@@ -69,10 +77,6 @@ class RunningGateway:
             stderr=asyncio.subprocess.PIPE,
             cwd=self.data_dir,
         )
-        out, err = await process.communicate(stdin)
-        if process.returncode != 0:
-            raise GatewayFailed(f"gateway {' '.join(arguments)}: exit code {process.returncode}\n{err.decode()}")
-        return out.decode()
 
     def send(self, number: signal.Signals) -> None:
         """Send the server a signal."""

@@ -261,14 +261,6 @@ def test_on_a_terminal_too_narrow_for_a_table_every_row_has_lines_of_its_own(
     assert f"ID        {model_id}\r\n" in shown or is_table
 
 
-def test_keys_of_the_keyring_are_rotated(run_embedded: Run) -> None:
-    run_embedded(*ADD, "--api-key-stdin", input="sk-1")
-    assert run_embedded("db", "reseal", "--new-key").stderr == "Sealed 2 values under the newest key.\n"
-    assert run_embedded("db", "reseal").stderr == "Sealed 0 values under the newest key.\n"
-    refused = run_embedded("db", "reseal", "--new-key", code=1, env={"GATEWAY_SECRET_KEYS": json.dumps(["k" * 32])})
-    assert "does not open this database" in refused.stderr
-
-
 def test_a_real_process_ends_with_the_same_codes_and_words(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "GATEWAY_DATA_DIR": str(tmp_path / "data")}

@@ -1,14 +1,15 @@
 """Keyrings: sealing, rotation, files, and what is refused."""
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
 
-from gateway.registry import Database, KeyringError, KeyStore, ModelStore, NewModel, Registry
+from gateway.registry import Database, KeyringError, ModelStore, NewModel, Registry
 from gateway.registry.columns import Ciphertext
-from gateway.registry.keyring import Keyring, add_key, create_keyring, read_keyring
-from gateway.registry.rotation import reseal
+from gateway.registry.keyfile import add_key, create_keyring, read_keyring
+from gateway.registry.keyring import Keyring, sealed_by
 from gateway.registry.tables import models
 from gateway.secrets import Secret
 from gateway.settings import Settings
@@ -20,7 +21,7 @@ MODEL = NewModel(name="m", model_id="m", base_url="https://a.example", api_key=S
 def test_what_one_key_sealed_every_ring_with_that_key_opens() -> None:
     sealed = Keyring([OLD]).seal("text")
     assert Keyring([NEW, OLD]).open(sealed) == "text"
-    assert not Keyring([NEW, OLD]).is_current(sealed)
+    assert sealed_by(sealed) == Keyring([NEW, OLD]).ids[1]
 
 
 def test_the_newest_key_seals() -> None:
@@ -59,12 +60,30 @@ def test_a_new_keyring_file_is_only_its_owners(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["keyring"]
     again = read_keyring(path)
     assert again is not None
+    assert set(again.made) == {again.current}
     assert again.open(ring.seal("text")) == "text"
 
 
 def test_a_keyring_made_by_a_faster_process_is_taken_over(tmp_path: Path) -> None:
     first = create_keyring(tmp_path / "keyring")
     assert create_keyring(tmp_path / "keyring").open(first.seal("text")) == "text"
+
+
+def test_a_file_that_does_not_say_when_its_keys_were_made_is_read_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "keyring"
+    path.touch(0o600)
+    path.write_text(json.dumps({"version": 1, "keys": [OLD]}))
+    ring = add_key(path)
+    assert ring.ids[1:] == Keyring([OLD]).ids
+    assert set(ring.made) == {ring.current}
+    assert json.loads(path.read_text())["keys"][1] == OLD  # as who does not know `made` reads it
+
+
+def test_what_a_killed_process_left_behind_goes_with_the_next_change(tmp_path: Path) -> None:
+    create_keyring(tmp_path / "keyring")
+    (tmp_path / ".keyring-abc").touch(0o600)
+    add_key(tmp_path / "keyring")
+    assert [file.name for file in tmp_path.iterdir()] == ["keyring"]
 
 
 def test_a_keyring_file_others_can_read_is_refused(tmp_path: Path) -> None:
@@ -81,40 +100,6 @@ def test_a_damaged_keyring_file_says_so(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(KeyringError, match="is damaged: restore it"):
         read_keyring(path)
-
-
-async def test_resealing_moves_everything_under_the_new_key_and_virtual_keys_go_on(settings: Settings) -> None:
-    old = settings.model_copy(update={"secret_keys": Settings(secret_keys=(OLD,)).secret_keys})
-    both = settings.model_copy(update={"secret_keys": Settings(secret_keys=(NEW, OLD)).secret_keys})
-    new = settings.model_copy(update={"secret_keys": Settings(secret_keys=(NEW,)).secret_keys})
-    database = await Database.open(old)
-    added = await ModelStore(database).add(MODEL)
-    _, token = await KeyStore(database).create("k")
-    await database.aclose()
-
-    database = await Database.open(both)
-    assert await reseal(database) == 3  # the index secret, the API key, the headers
-    assert await reseal(database) == 0
-    await database.aclose()
-
-    registry = await Registry.open(new)
-    model = registry.snapshot.model(added.id)
-    assert model is not None
-    assert (model.api_key.reveal(), model.headers) == ("sk-1", {"x-a": "b"})
-    assert registry.snapshot.principal(token.reveal()) is not None
-    await registry.aclose()
-
-
-async def test_a_running_registry_takes_up_a_rotated_keyring_file(
-    settings: Settings, registry: Registry, database: Database, eventually, caplog: pytest.LogCaptureFixture
-) -> None:
-    added = await ModelStore(database).add(MODEL)
-    database.keyring = add_key(settings.data_dir / "keyring")
-    await reseal(database)
-    await ModelStore(database).update(added.id, {"name": "renamed"})
-    await eventually(lambda: registry.snapshot.models_named("renamed"))
-    assert registry.snapshot.models_named("renamed")[0].api_key.reveal() == "sk-1"
-    assert "left out" not in caplog.text
 
 
 async def test_another_keyring_is_refused_with_the_way_out(settings: Settings) -> None:
