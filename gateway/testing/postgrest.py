@@ -1,4 +1,4 @@
-"""The `models` table of a Supabase project behind PostgREST, as the gateway's lookup sees it."""
+"""Tables of a Supabase project behind PostgREST, as the gateway's lookup and its import see them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,18 +22,23 @@ class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostgrestStandIn(LoopbackServer):
-    """Answers `GET /rest/v1/models?select=*&id=eq.X` from rows, with PostgREST's own errors."""
+    """Answers `GET /rest/v1/models?select=*&id=eq.X` from rows, with PostgREST's own errors.
 
-    def __init__(self, service_role_key: str = "service-role-key") -> None:
+    Without `id=eq.` it answers a page: `order=id.asc`, `id=gt.X` and `limit` count, and no page is longer than
+    `max_rows`, as a project's own setting has it.
+    """
+
+    def __init__(self, service_role_key: str = "service-role-key", *, max_rows: int = 1000) -> None:
         super().__init__()
         self.service_role_key = service_role_key
+        self.max_rows = max_rows
         self.requests: list[ReceivedRequest] = []
-        self._rows: dict[str, Mapping[str, Any]] = {}
+        self._tables: dict[str, dict[str, Mapping[str, Any]]] = {"models": {}}
         self._scripted: dict[str, ScriptedReply] = {}
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: Mapping[str, Any], table: str = "models") -> None:
         """Put a row into the table."""
-        self._rows[row["id"]] = row
+        self._tables.setdefault(table, {})[row["id"]] = row
 
     def script(self, model_id: str, reply: ScriptedReply) -> None:
         """Answer requests for that id so."""
@@ -58,18 +63,27 @@ class PostgrestStandIn(LoopbackServer):
     def _select(self, request: ReceivedRequest, wanted: str) -> tuple[int, bytes]:
         if request.header("apikey") != self.service_role_key:
             return 401, _encode({"message": "Invalid API key", "hint": "Double check your Supabase API key."})
-        if request.target.partition("?")[0] != "/rest/v1/models" or request.method != "GET":
+        table = self._tables.get(request.target.partition("?")[0].removeprefix("/rest/v1/"))
+        if table is None or request.method != "GET":
             return 404, _encode({"code": "PGRST205", "message": "Could not find the table in the schema cache"})
+        query = _query(request)
+        if not query.get("id", "eq.").startswith("eq.") or "order" in query:
+            return 200, _encode(self._page(table, query))
         model_id = parse_uuid(wanted)
         if model_id is None:
             return 400, _failure("22P02", f'invalid input syntax for type uuid: "{wanted}"', None)
-        row = self._rows.get(model_id)
+        row = table.get(model_id)
         if request.header("accept") != _OBJECT:
             return 200, _encode([row] if row else [])
         if row is None:
             text = "Cannot coerce the result to a single JSON object"
             return 406, _failure("PGRST116", text, "The result contains 0 rows")
         return 200, _encode(row)
+
+    def _page(self, table: Mapping[str, Mapping[str, Any]], query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        last = query.get("id", "").removeprefix("gt.")
+        limit = min(self.max_rows, int(query.get("limit", self.max_rows)))
+        return [table[row_id] for row_id in sorted(table) if row_id > last][:limit]
 
 
 def from_transcript(recorded: Mapping[str, Any]) -> ScriptedReply:
@@ -81,8 +95,11 @@ def from_transcript(recorded: Mapping[str, Any]) -> ScriptedReply:
 
 
 def _wanted(request: ReceivedRequest) -> str:
-    query = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
-    return query.get("id", "").removeprefix("eq.")
+    return _query(request).get("id", "").removeprefix("eq.")
+
+
+def _query(request: ReceivedRequest) -> dict[str, str]:
+    return dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
 
 
 def _failure(code: str, message: str, details: str | None) -> bytes:
