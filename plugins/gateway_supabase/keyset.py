@@ -71,7 +71,7 @@ class KeySet:
             await self._refresh()
         found = self._keys.get(key_id)
         if self._age() > _KEPT or (found is None and self._failed is not None):
-            raise KeysUnavailable("Authentication is not available now.")
+            raise KeysUnavailable("Authentication is not available now.", retry_after=_PAUSE)
         return found
 
     def _age(self) -> float:

@@ -1,5 +1,8 @@
 """The session cookie in all the forms in which the Supabase libraries write it, and in those that nobody writes."""
 
+import json
+from pathlib import Path
+
 import pytest
 from supabase_project import cookies
 
@@ -8,11 +11,18 @@ from gateway_supabase.cookie import access_token
 NAME = "sb-abc-auth-token"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
 FORMS = cookies(NAME, TOKEN)
+RECORDED = json.loads((Path(__file__).parents[1] / "golden" / "supabase_cookies.json").read_text("utf-8"))
+"""Written by the libraries themselves, a short session and a long one each."""
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_token_is_found_in_every_form(form: str) -> None:
     assert access_token(FORMS[form], NAME) == TOKEN
+
+
+@pytest.mark.parametrize("recorded", RECORDED["written"], ids=lambda one: f"{one['library']} {one['long']}")
+def test_what_the_libraries_wrote_is_read(recorded: dict[str, str]) -> None:
+    assert access_token(recorded["header"], RECORDED["name"]) == RECORDED["token"]
 
 
 @pytest.mark.parametrize("form", FORMS)

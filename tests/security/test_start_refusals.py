@@ -11,6 +11,7 @@ from gateway.testing.running import GatewayFailed, RunningGateway
 OPEN = "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE"
 BEYOND = "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE_BEYOND_LOOPBACK"
 LISTENING = "0A"
+USERS = {"GATEWAY_PLUGINS__SUPABASE__URL": "https://x.supabase.co", "GATEWAY_PLUGINS__SUPABASE__USERS": "true"}
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,10 @@ async def test_an_open_route_beyond_this_machine_needs_a_word_of_its_own(
         {"GATEWAY_SECRET_KEYS": '[""]'},
         {"GATEWAY_PLUGINS__SUPABASE__URL": "https://x.supabase.co", "GATEWAY_PLUGINS__SUPABASE__SERVICE_ROLE_KEY": ""},
         {"GATEWAY_PLUGINS__SUPABASE__URL": "https://x.supabase.co"},
+        {**USERS, "GATEWAY_PLUGINS__SUPABASE__JWT_SECRET": ""},
+        {**USERS, "GATEWAY_PLUGINS__SUPABASE__JWT_SECRET": "x" * 15},
     ],
-    ids=["short", "empty", "empty service key", "no service key"],
+    ids=["short", "empty", "empty service key", "no service key", "empty JWT secret", "short JWT secret"],
 )
 async def test_a_secret_that_is_none_is_a_start_error(tmp_path: Path, environ: dict[str, str]) -> None:
     with pytest.raises(GatewayFailed) as refused:
