@@ -31,7 +31,7 @@ class Duration(click.ParamType[timedelta]):
 
 @click.group(name="keys")
 def group() -> None:
-    """Create, list and revoke virtual keys."""
+    """Create, list, rotate and revoke virtual keys."""
 
 
 @group.command()
@@ -109,6 +109,37 @@ def revoke(key: str, as_json: bool) -> None:
         print_json(_shown(revoked))
         return
     click.echo(f"Key {revoked.name} ({revoked.id}) is revoked.", err=True)
+
+
+@group.command()
+@click.argument("key", metavar="ID_OR_NAME")
+@click.option(
+    "--overlap",
+    type=Duration(),
+    default="24h",
+    show_default=True,
+    help="How long the old key still works.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the new key as JSON, the secret in it.")
+def rotate(key: str, overlap: timedelta, as_json: bool) -> None:
+    """Replace a key by a new one.
+
+    The new one has the same name, owner and scopes; its secret is printed this once, alone on standard output. The old
+    one goes on working for the overlap. Running servers know both within two seconds.
+    """
+    from gateway.registry import KeyStore
+
+    async def run(database: "Database") -> "tuple[StoredKey, StoredKey, Secret]":
+        store = KeyStore(database)
+        return await store.rotate((await store.find(key)).id, overlap)
+
+    old, new, secret = work(run)
+    if as_json:
+        print_json({"id": new.id, "name": new.name, "secret": secret.reveal(), **_shown(new), "replaces": _shown(old)})
+        return
+    click.echo(f"The old key {old.id} ends at {old.expires_at:%Y-%m-%d %H:%M:%S} UTC.", err=True)
+    click.echo(f"Key {new.name} ({new.id}) replaces it. It is shown only now:", err=True)
+    click.echo(secret.reveal())
 
 
 def _shown(key: "StoredKey") -> dict[str, Any]:

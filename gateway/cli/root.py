@@ -16,7 +16,7 @@ _COMMANDS = {
     "serve": Lazy("gateway.cli.serve:serve", "Run the gateway."),
     "models": Lazy("gateway.cli.models:group", "Add, list, change and remove models."),
     "import": Lazy("gateway.cli.importing:group", "Move in from another system."),
-    "keys": Lazy("gateway.cli.keys:group", "Create, list and revoke virtual keys."),
+    "keys": Lazy("gateway.cli.keys:group", "Create, list, rotate and revoke virtual keys."),
     "db": Lazy("gateway.cli.db:group", "Look after the database's schema."),
     "secrets": Lazy("gateway.cli.secrets:group", "Look after the keys that seal secrets in the database."),
     "explain": Lazy("gateway.cli.explain:explain", "Show how a request would be answered."),

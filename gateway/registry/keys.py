@@ -4,7 +4,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.registry.database import Database
 from gateway.registry.errors import Conflict, InvalidValue, NotFound, RegistryError
-from gateway.registry.limits import canonical_uuid, required
+from gateway.registry.limits import LENGTHS, canonical_uuid, required
 from gateway.registry.tables import generation, keys
 from gateway.registry.virtual_keys import digest, new_token, shown
 from gateway.secrets import Secret
 
 SCOPES: Final = ("chat", "admin")
 ADMIN_FILE: Final = "admin-key"
+_REPLACED: Final = " (replaced)"
+_FRESH: Final = frozenset({"id", "digest", "prefix", "created_at", "expires_at", "revoked_at"})
+"""What a key does not inherit from the one it replaces."""
 
 
 class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,7 @@ class KeyStore:
         found = [key for key in every if key.id == id_or_name.strip().lower()]
         found = found or [key for key in every if key.name == id_or_name and key.revoked_at is None]
         if not found:
-            raise NotFound(f"There is no key {id_or_name[:100]!r} to revoke: `gateway keys list` shows all.")
+            raise NotFound(f"There is no key {id_or_name[:100]!r}: `gateway keys list` shows all.")
         if len(found) > 1:
             ids = ", ".join(key.id for key in found[:5])
             raise Conflict(f"{len(found)} keys are called {id_or_name[:100]!r}: use an id ({ids}).")
@@ -95,6 +98,35 @@ class KeyStore:
         if row is None:
             raise NotFound(f"There is no key with the id {key_id}.")
         return _stored(row)
+
+    async def rotate(self, key_id: str, overlap: timedelta) -> tuple[StoredKey, StoredKey, Secret]:
+        """Replace a key: the old one, which ends after `overlap` at the latest, the new one and, this once, its secret.
+
+        The new key has the old one's name, owner and scopes; one that was made to end lasts as long as the old one was
+        made for.
+        """
+        now, token = datetime.now(UTC), new_token()
+        async with self._database.change() as connection:
+            select = sa.select(keys).where(keys.c.id == canonical_uuid(key_id)).with_for_update()
+            old = (await connection.execute(select)).one_or_none()
+            if old is None:
+                raise NotFound(f"There is no key with the id {key_id}.")
+            if (state := _stored(old).state) != "active":
+                raise Conflict(f"The key {old.name} ({old.id}) is {state}: make a new one with `gateway keys create`.")
+            values = {name: value for name, value in old._mapping.items() if name not in _FRESH} | {
+                "id": str(uuid.uuid4()),
+                "digest": digest(self._database.index, token.reveal()),
+                "prefix": shown(token.reveal()),
+                "created_at": now,
+                "expires_at": now + (old.expires_at - old.created_at) if old.expires_at else None,
+            }
+            ending = {
+                "name": old.name[: LENGTHS["name"] - len(_REPLACED)] + _REPLACED,
+                "expires_at": min(now + overlap, old.expires_at) if old.expires_at else now + overlap,
+            }
+            new = await _insert(connection, values)
+            update = sa.update(keys).where(keys.c.id == old.id).values(ending).returning(keys)
+            return _stored((await connection.execute(update)).one()), new, token
 
     async def ensure_first_admin(self, data_dir: Path) -> Path | None:
         """Make the first key of a new installation and write it to a 0600 file; None when any key exists.

@@ -78,3 +78,19 @@ def test_pruning_before_rotating_is_refused(run: Run, data_dir: Path) -> None:
     refused = run("secrets", "prune", code=1)
     assert refused.stderr.startswith("Error: 2 values are sealed with the key ")
     assert refused.stderr.endswith("run `gateway secrets rotate` first.\n")
+
+
+def test_a_virtual_key_is_rotated_and_the_new_one_shown_once(run: Run) -> None:
+    first = run("keys", "create", "app").stdout.strip()
+    rotated = run("keys", "rotate", "app", "--overlap", "2h")
+    second = rotated.stdout.removesuffix("\n")
+    assert second.startswith("gw-")
+    assert second != first
+    assert "The old key " in rotated.stderr
+    assert first not in rotated.output
+    assert second not in rotated.stderr
+    as_json = json.loads(run("keys", "rotate", "app", "--json").stdout)
+    assert list(as_json)[:3] == ["id", "name", "secret"]
+    assert (as_json["name"], as_json["replaces"]["name"]) == ("app", "app (replaced)")
+    assert "There is no key 'nobody'" in run("keys", "rotate", "nobody", code=1).stderr
+    assert "such as 30d" in " ".join(run("keys", "rotate", "app", "--overlap", "soon", code=2).stderr.split())
