@@ -41,7 +41,7 @@ def binary() -> str | None:
 
 
 @contextmanager
-def pgbouncer(program: str, server: str) -> Iterator[str]:
+def pgbouncer(program: str, server: str, port: int = PORT) -> Iterator[str]:
     """Run a pooler for the PostgreSQL whose socket is in `server`; its address, on a loopback address of its own."""
     address = ".".join(map(str, (127, *(1 + byte % 254 for byte in os.urandom(3)))))
     with tempfile.TemporaryDirectory(prefix="gateway-pgbouncer-") as name:
@@ -49,23 +49,23 @@ def pgbouncer(program: str, server: str) -> Iterator[str]:
         home.chmod(0o755)  # as root it becomes somebody else and reads its files again
         users, config, log = home / "users", home / "pgbouncer.ini", home / "log"
         users.write_text('"postgres" ""\n', "utf-8")
-        config.write_text(_CONFIG.format(server=server, address=address, port=PORT, users=users), "utf-8")
+        config.write_text(_CONFIG.format(server=server, address=address, port=port, users=users), "utf-8")
         demoted = ("-u", Path(server).owner()) if os.geteuid() == 0 else ()  # who may enter PostgreSQL's directory
         with log.open("wb") as output:
             process = subprocess.Popen([program, *demoted, str(config)], stdout=output, stderr=output)
         try:
-            _wait(process, address, log)
-            yield f"{address}:{PORT}"
+            _wait(process, (address, port), log)
+            yield f"{address}:{port}"
         finally:
             process.kill()
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], address: tuple[str, int], log: Path) -> None:
     until = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < until:
         try:
-            socket.create_connection((address, PORT), timeout=5).close()
+            socket.create_connection(address, timeout=5).close()
         except OSError:
             time.sleep(0.05)
         else:

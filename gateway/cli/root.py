@@ -19,6 +19,7 @@ _COMMANDS = {
     "keys": Lazy("gateway.cli.keys:group", "Create, list, rotate and revoke virtual keys."),
     "db": Lazy("gateway.cli.db:group", "Look after the database's schema."),
     "secrets": Lazy("gateway.cli.secrets:group", "Look after the keys that seal secrets in the database."),
+    "doctor": Lazy("gateway.cli.doctor:doctor", "Find what is broken, and the command that repairs it."),
     "explain": Lazy("gateway.cli.explain:explain", "Show how a request would be answered."),
     "plugins": Lazy("gateway.cli.plugins:group", "Tell which plugins there are and what they do."),
 }

@@ -16,7 +16,6 @@ from gateway.settings.sources import CONFIG, Source, read_environment, read_file
 from gateway.settings.switches import SwitchFile, apply_switches
 
 FILE_NAME = "gateway.toml"
-_OF_PLUGINS = frozenset({"plugins", "plugin_files", "plugin_start_seconds", "safe_mode", "order"})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -53,13 +52,16 @@ def load_settings(
         "again": partial(load_settings, config, environ, overrides),
     }
     settings = section.value.model_copy(update=found)
-    return apply_switches(settings, SwitchFile(settings.data_dir).read())
+    try:
+        return apply_switches(settings, SwitchFile(settings.data_dir).read())
+    except SettingsError as error:
+        raise SettingsError(error.problems, settings) from error
 
 
 def _rest(source: Source) -> Settings:
-    """What concerns plugins, as far as it is right by itself."""
+    """What is right by itself."""
     right: dict[str, Any] = {}
-    for key in _OF_PLUGINS & source.tree.keys():
+    for key in source.tree:
         try:
             validate_section(Settings, {key: source.tree[key]}, source.origins)
         except SettingsError:

@@ -27,7 +27,7 @@ class SettingsError(Exception):
     def __init__(self, problems: Iterable[str], rest: "Settings | None" = None) -> None:
         self.problems = tuple(problems)
         self.rest = rest
-        """What is right of the settings that concern plugins, so that their sections can be checked too."""
+        """What is right by itself, so that plugins' sections can be checked too, and `gateway doctor` can look on."""
         head = "" if len(self.problems) == 1 else f"{len(self.problems)} settings are wrong:\n"
         super().__init__(head + "\n".join(self.problems))
 

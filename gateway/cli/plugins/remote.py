@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from gateway.cli.address import own_url
 from gateway.cli.endings import Failed, Wrong
 from gateway.cli.output import print_json
 
@@ -46,7 +47,7 @@ class Remote:
     """A running gateway's control plane."""
 
     def __init__(self, settings: "Settings", url: str | None, key_file: Path | None) -> None:
-        self.url = (url or _own_url(settings)).rstrip("/")
+        self.url = (url or own_url(settings)).rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Wrong(f"--url: {self.url} is no address like http://127.0.0.1:8000.")
@@ -131,9 +132,3 @@ def _checked(status: int, body: bytes, url: str) -> Any:
     if status in (401, 403):
         raise Failed(f"The gateway at {url} refused the key: {detail or status}")
     raise Failed(detail or f"The gateway at {url} answered {status}.")
-
-
-def _own_url(settings: "Settings") -> str:
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be asked at, not to be bound
-    host = anywhere.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
