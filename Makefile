@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# The upstream of the benchmarks speaks TLS where OpenSSL's headers are (libssl-dev); only what measures that needs them.
+TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help serve test test-pgbouncer check author-journey soak lock real-server clean
@@ -13,6 +15,7 @@ help:
 	@echo "make check        style, types, imports, and what plugins were promised"
 	@echo "make author-journey  from a clean environment to a tested plugin of every kind, with a stopwatch"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
+	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
 	@echo "make clean        remove what these made"
@@ -40,6 +43,12 @@ author-journey:
 soak: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py
 
+bench: .venv/installed bench-tools
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \
+		$(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(QUICK)$(SCENARIOS),,--write) $(BENCH)
+
+bench-tools: build/bench/upstream build/bench/load
+
 lock:
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \
 		--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
@@ -55,6 +64,11 @@ clean:
 	$(PIP) --require-hashes -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+build/bench/%: bench/%.c $(wildcard bench/*.h)
+	@command -v cc >/dev/null || { echo "A C compiler is needed: apt-get install gcc libc6-dev" >&2; exit 1; }
+	@mkdir -p $(@D)
+	cc -O2 -Wall -Wextra -Wshadow $(if $(findstring upstream,$@),$(TLS)) -o $@ $< $(if $(findstring upstream,$@),$(if $(TLS),-lssl -lcrypto))
 
 .venv-real/bin/transformers:
 	$(PYTHON) -m venv .venv-real

@@ -1,0 +1,174 @@
+"""Our own gateway as a contestant, in as many variants as a scenario compares."""
+
+import asyncio
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.noop import write_plugins
+from bench.target import Ask, Server, Target, chat_body, started
+from gateway.registry import KeyStore, ModelStore, NewModel, Registry
+from gateway.secrets import Secret
+from gateway.settings import load_settings
+
+SURFACES = {"chat": "/v1/chat/completions", "custom": "/api/chat/custom"}
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """One way to run the gateway."""
+
+    name: str = "gateway"
+    noop: str = ""
+    """The kind of plugins that do nothing it gets on top of the defaults,"""
+    count: int = 0
+    """and how many."""
+    off: tuple[str, ...] = ()
+    """Default plugins that are switched off."""
+    environ: Mapping[str, str] = {}
+    workers: int = 1
+
+
+class World(msgspec.Struct, frozen=True):
+    """What every contestant is given."""
+
+    folder: Path
+    cores: frozenset[int]
+    base_url: str
+    tls_url: str = ""
+    """The same upstream behind TLS; empty when it cannot be had."""
+    cert: Path | None = None
+    """The authority that signed its certificate."""
+    models: tuple[str, ...] = ()
+    """The names the scenarios will ask for."""
+
+    def address(self, url: str) -> str:
+        """Host and port of a base URL."""
+        return url.split("/")[2]
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """A clean environment for a server: nothing of the caller's settings, no proxy."""
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+@contextmanager
+def running(world: World, variant: Variant) -> Iterator[Server]:
+    """The gateway on its core, its models and one key in its database."""
+    folder = world.folder / variant.name.replace(" ", "-")
+    environ = _environ(world, variant, folder)
+    key = asyncio.run(_furnish(world, environ))
+    plugins = write_plugins(variant.noop, variant.count, folder / "plugins") if variant.count else ()
+    command = [sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0"]
+    command += ["--workers", str(variant.workers)] if variant.workers > 1 else []
+    command += [part for file in plugins for part in ("--plugin", str(file))]
+    (folder / "key").write_text(key.reveal(), "utf-8")
+    with started(command, world.cores, folder, environ) as server:
+        server.port = int(server.wait_for(r"^Listening on: +http://.*:([0-9]+)$"))
+        server.until(lambda: "ready" if _get(server.port, "/health/ready") == 200 else None)
+        yield server
+
+
+def targets_of(world: World, variant: Variant, server: Server, surfaces: Sequence[str]) -> list[Target]:
+    """The surfaces of a running gateway that it serves, of those that are wanted."""
+    key = (world.folder / variant.name.replace(" ", "-") / "key").read_text("utf-8")
+    found = []
+    for surface in surfaces:
+        if _get(server.port, SURFACES[surface]) == 404:
+            continue
+        found.append(
+            Target(
+                name=f"{variant.name} {surface}",
+                port=server.port,
+                pids=server.pids,
+                body=_custom_body if surface == "custom" else _chat_body,
+                path=SURFACES[surface],
+                headers={"authorization": f"Bearer {key}"},
+                text=surface == "custom",
+                tls=bool(world.tls_url),
+            )
+        )
+    return found
+
+
+@contextmanager
+def gateways(world: World, variants: Iterable[Variant], surfaces: Sequence[str]) -> Iterator[list[Target]]:
+    """All these variants at once, side by side; only one at a time is asked."""
+    with ExitStack() as stack:
+        found = []
+        for variant in variants:
+            server = stack.enter_context(running(world, variant))
+            found += targets_of(world, variant, server, surfaces)
+        yield found
+
+
+def model_id(name: str, *, tls: bool = False) -> str:
+    """The id of the model that forwards to the upstream under this name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{'tls-' if tls else ''}{name}"))
+
+
+def _chat_body(ask: Ask) -> bytes:
+    return chat_body(msgspec.structs.replace(ask, model=f"tls-{ask.model}" if ask.tls else ask.model))
+
+
+def _custom_body(ask: Ask) -> bytes:
+    return msgspec.json.encode(
+        {
+            "chatSettings": {"model": ask.model, "temperature": 0.5},
+            "messages": [{"role": "user", "content": ask.prompt}],
+            "customModelId": model_id(ask.model, tls=ask.tls),
+        }
+    )
+
+
+def _environ(world: World, variant: Variant, folder: Path) -> dict[str, str]:
+    addresses = [world.address(url) for url in (world.base_url, world.tls_url) if url]
+    environ = world.environ(
+        GATEWAY_DATA_DIR=str(folder),
+        GATEWAY_EGRESS__ALLOW=msgspec.json.encode(addresses).decode(),
+        **{f"GATEWAY_PLUGINS__{name.upper()}__ENABLED": "false" for name in variant.off},
+    )
+    if world.cert:
+        environ["SSL_CERT_FILE"] = str(world.cert)
+    return environ | dict(variant.environ)
+
+
+async def _furnish(world: World, environ: Mapping[str, str]) -> Secret:
+    """Make the models and a key; the key."""
+    registry = await Registry.open(load_settings(environ=environ))
+    try:
+        store = ModelStore(registry.database)
+        for name in world.models:
+            await store.add(_model(name, world.base_url, tls=False))
+            if world.tls_url:
+                await store.add(_model(name, world.tls_url, tls=True))
+        _, key = await KeyStore(registry.database).create("bench")
+        return key
+    finally:
+        await registry.aclose()
+
+
+def _model(name: str, base_url: str, *, tls: bool) -> NewModel:
+    return NewModel(
+        id=model_id(name, tls=tls),
+        name=f"tls-{name}" if tls else name,
+        model_id=name,
+        base_url=base_url,
+        api_key=Secret("sk-bench"),
+    )
+
+
+def _get(port: int, path: str) -> int:
+    """The status of a plain request; 0 when nobody answers."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connected:
+            connected.sendall(f"GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n".encode())
+            answer = connected.makefile("rb").readline().split()
+            return int(answer[1]) if len(answer) > 1 else 0
+    except OSError:
+        return 0

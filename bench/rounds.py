@@ -1,0 +1,93 @@
+"""Runs targets side by side: interleaved, repeated, with a pause until the last scenario is over."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from statistics import median
+
+import msgspec
+
+from bench.machine import wait_until_quiet
+from bench.scenarios import FIGURES, Pace, Scenario
+from bench.target import Target
+from bench.tools import Sample
+
+_DRAWS = 1000
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """A figure over all repeats."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Median, least and greatest."""
+        return cls(median(values), min(values), max(values))
+
+    @classmethod
+    def of_difference(cls, pairs: Sequence[tuple[float, float]]) -> "Spread":
+        """How much more the first of each pair is: of their lower quartiles, because what else runs only ever adds.
+
+        The interval is the middle 95 % of the same for as many pairs drawn at random.
+        """
+        dice = Random(1)
+        drawn = sorted(_more(dice.choices(pairs, k=len(pairs))) for _ in range(_DRAWS))
+        return cls(_more(pairs), drawn[_DRAWS // 40], drawn[-_DRAWS // 40])
+
+
+class Rounds:
+    """All samples of one group of targets."""
+
+    def __init__(self, pace: Pace, cores: frozenset[int], upstreams: Mapping[bool, int], folder: Path) -> None:
+        self._pace = pace
+        self._cores = cores
+        self._upstreams = upstreams
+        self._folder = folder
+        self.samples: dict[tuple[str, str], list[Sample]] = {}
+
+    def run(self, scenarios: Sequence[Scenario], targets: Sequence[Target]) -> None:
+        """Every scenario against every target, the targets in turn, `repeats` times; the first of them alternates."""
+        for number in range(self._pace.repeats):
+            for scenario in scenarios:
+                able = [target for target in targets if target.tls or not scenario.tls]
+                shift = number % len(able) if able else 0
+                for target in able[shift:] + able[:shift]:
+                    self._once(scenario, target, number)
+
+    def _once(self, scenario: Scenario, target: Target, number: int) -> None:
+        upstream = self._upstreams[scenario.tls]
+        wait_until_quiet((*target.pids, upstream), self._pace.quiet)
+        started = time.monotonic()
+        sample = scenario.run(target, self._pace, self._cores, upstream, self._folder)
+        self.samples.setdefault((scenario.name, target.name), []).append(sample)
+        shown = ", ".join(f"{name} {FIGURES[name](sample):,.1f}" for name in scenario.figures[:3])
+        trouble = f"; {sample.wrong} WRONG {sample.sample[:160]}" if sample.wrong else ""
+        took = f"({time.monotonic() - started:.1f} s)"
+        print(
+            f"{number + 1}/{self._pace.repeats} {scenario.name}, {target.name}: {shown}{trouble} {took}",
+            file=sys.stderr,
+        )
+
+    def figure(self, scenario: Scenario, target: str, name: str) -> Spread | None:
+        """One figure of all repeats; None when it was not measured."""
+        samples = self.samples.get((scenario.name, target))
+        return Spread.of([FIGURES[name](sample) for sample in samples]) if samples else None
+
+    def difference(self, scenario: Scenario, target: str, base: str, name: str) -> Spread:
+        """How much more it is than the base's."""
+        ours, theirs = self.samples[scenario.name, target], self.samples[scenario.name, base]
+        measured = FIGURES[name]
+        return Spread.of_difference([(measured(one), measured(other)) for one, other in zip(ours, theirs, strict=True)])
+
+
+def _more(pairs: Sequence[tuple[float, float]]) -> float:
+    return _lower_quartile([one for one, _ in pairs]) - _lower_quartile([other for _, other in pairs])
+
+
+def _lower_quartile(values: Sequence[float]) -> float:
+    return sorted(values)[(len(values) - 1) // 4]

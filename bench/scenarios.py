@@ -1,0 +1,223 @@
+"""What is measured: each scenario one shape of traffic, and the figures that tell something of it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.target import Ask, Target
+from bench.tools import Sample, load
+
+Figure = Callable[[Sample], float]
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long a run takes, and how often it is repeated."""
+
+    seconds: float
+    warmup: float
+    repeats: int
+    quiet: float = 0.25
+    """Seconds without work between two runs."""
+
+
+QUICK = Pace(1.5, 0.4, 3)
+FULL = Pace(5.0, 1.0, 5)
+COMPARING = Pace(0.4, 0.1, 1, 0.05)
+"""Differences of a microsecond want many short runs, close together."""
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One shape of traffic."""
+
+    name: str
+    group: str
+    title: str
+    figures: tuple[str, ...]
+    connections: int
+    chunks: int = 1
+    stream: bool = True
+    rate: float = 0.0
+    """Events a second of one stream; 0 is all of them at once. With the default `chunks` it outlasts the window."""
+    ramp: float = 0.0
+    prompt: int = 6
+    tls: bool = False
+    stall: bool = False
+
+    def model(self, pace: Pace) -> str:
+        """What the upstream is asked for."""
+        return f"bench-{self.length(pace)}-{self.rate:g}"
+
+    def length(self, pace: Pace) -> int:
+        """How many events a stream has."""
+        if not self.rate or self.chunks > 1:
+            return self.chunks
+        return round(self.rate * (self.ramp + pace.warmup + pace.seconds + pace.quiet)) + 1
+
+    def run(self, target: Target, pace: Pace, cores: frozenset[int], upstream: int, folder: Path) -> Sample:
+        """One run against one target."""
+        ask = Ask(self.model(pace), self.stream, "x" * self.prompt, self.tls)
+        file = folder / "request"
+        file.touch(mode=0o600)
+        file.write_bytes(target.request(ask))  # a file, because a key is in it
+        options = {
+            "port": target.port,
+            "request": file,
+            "kind": target.kind(ask),
+            "chunks": self.length(pace),
+            "connections": self.connections,
+            "seconds": pace.seconds,
+            "warmup": pace.warmup + self.ramp,
+            "ramp": self.ramp,
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        words += ["--watch", f"server={','.join(map(str, target.pids))}", "--watch", f"upstream={upstream}"]
+        words += [f"--{flag}" for flag, on in (("loose", target.loose), ("stall", self.stall)) if on]
+        return load(words, cores)
+
+
+def _per(unit: Callable[[Sample], int]) -> Figure:
+    return lambda sample: sample.watched["server"].cpu_ns / 1e3 / unit(sample) if unit(sample) else float("nan")
+
+
+FIGURES: dict[str, Figure] = {
+    "answers/s": lambda sample: sample.window.answers / sample.seconds,
+    "CPU us/answer": _per(lambda sample: sample.window.answers),
+    "chunks/s": lambda sample: sample.window.events / sample.seconds,
+    "CPU us/chunk": _per(lambda sample: sample.window.events),
+    "p50 us": lambda sample: sample.latency.p50,
+    "p99 us": lambda sample: sample.latency.p99,
+    "first p50 us": lambda sample: sample.first.p50,
+    "first p99 us": lambda sample: sample.first.p99,
+    "transit p50 us": lambda sample: sample.transit.p50,
+    "transit p99 us": lambda sample: sample.transit.p99,
+    "RSS MB": lambda sample: sample.watched["server"].rss_kb / 1024,
+    "CPU %": lambda sample: sample.watched["server"].cpu_ns / sample.seconds / 1e7,
+    "upstream + load CPU %": lambda sample: (
+        (sample.watched["upstream"].cpu_ns + sample.watched["load"].cpu_ns) / sample.seconds / 1e7
+    ),
+    "wrong": lambda sample: float(sample.wrong),
+}
+"""Column -> what it is of a run. The lower of `... us`, the higher of `.../s` is better."""
+
+_REQUESTS = ("answers/s", "CPU us/answer", "p50 us", "p99 us", "upstream + load CPU %", "wrong")
+_BURSTS = ("answers/s", "chunks/s", "CPU us/chunk", "first p50 us", "first p99 us", "upstream + load CPU %", "wrong")
+_PACED = ("chunks/s", "CPU us/chunk", "transit p50 us", "transit p99 us", "RSS MB", "CPU %", "wrong")
+_FIRST = ("answers/s", "CPU us/answer", "first p50 us", "first p99 us", "p99 us", "wrong")
+
+SCENARIOS: Sequence[Scenario] = (
+    Scenario(
+        name="json-1", group="requests", title="One answer at a time", figures=_REQUESTS, connections=1, stream=False
+    ),
+    Scenario(name="json-64", group="requests", title="64 connections", figures=_REQUESTS, connections=64, stream=False),
+    Scenario(
+        name="burst-100",
+        group="bursts",
+        title="Streams of 100 chunks in one burst",
+        figures=_BURSTS,
+        connections=16,
+        chunks=100,
+    ),
+    Scenario(
+        name="first-100",
+        group="bursts",
+        title="First token: 100 connections, streams of 20 chunks at 20/s",
+        figures=_FIRST,
+        connections=100,
+        chunks=20,
+        rate=20,
+        ramp=1.0,
+    ),
+    Scenario(
+        name="offered-64k",
+        group="offered",
+        title="64,000 chunks/s offered: 640 streams at 100/s",
+        figures=_PACED,
+        connections=640,
+        rate=100,
+        ramp=1.0,
+    ),
+    *(
+        Scenario(
+            name=f"paced-{count}",
+            group="paced",
+            title=f"{count:,} stream{'s' * (count > 1)} at 20 chunks/s",
+            figures=_PACED,
+            connections=count,
+            rate=20,
+            ramp=1.0,
+        )
+        for count in (1, 100, 1000)
+    ),
+    Scenario(
+        name="prompt-100k",
+        group="prompts",
+        title="Prompts of 100 kB",
+        figures=_REQUESTS,
+        connections=8,
+        stream=False,
+        prompt=100_000,
+    ),
+    Scenario(
+        name="prompt-1m",
+        group="prompts",
+        title="Prompts of 1 MB",
+        figures=_REQUESTS,
+        connections=8,
+        stream=False,
+        prompt=1_000_000,
+    ),
+    Scenario(
+        name="tls-json",
+        group="tls",
+        title="TLS upstream, 64 connections",
+        figures=_REQUESTS,
+        connections=64,
+        stream=False,
+        tls=True,
+    ),
+    Scenario(
+        name="tls-paced-100",
+        group="tls",
+        title="TLS upstream, 100 streams at 20 chunks/s",
+        figures=_PACED,
+        connections=100,
+        rate=20,
+        ramp=1.0,
+        tls=True,
+    ),
+    Scenario(
+        name="stalled-1000",
+        group="stalled",
+        title="1,000 clients that stop reading, 2 MB offered to each",
+        figures=("RSS MB", "CPU %", "wrong"),
+        connections=1000,
+        chunks=6000,
+        ramp=1.0,
+        stall=True,
+    ),
+)
+
+SHORT = Scenario(name="short", group="", title="Per request", figures=("CPU us/answer",), connections=8, stream=False)
+"""The shortest answer a surface has: what is the same for every request."""
+CHUNKS = Scenario(
+    name="chunks",
+    group="",
+    title="Per chunk, one event a read",
+    figures=("CPU us/chunk",),
+    connections=50,
+    rate=100,
+    ramp=0.2,
+)
+"""Streams that are longer than the window: what every chunk costs, and nothing of a request."""
+BATCHES = Scenario(
+    name="batches",
+    group="",
+    title="Per chunk, many events a read",
+    figures=("CPU us/chunk",),
+    connections=4,
+    chunks=2000,
+)
+"""Long bursts: what a chunk costs when reads bring many."""
+COMPARED = (SHORT, CHUNKS, BATCHES)
+"""What plugins are compared by."""
