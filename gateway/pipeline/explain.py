@@ -27,7 +27,10 @@ from gateway.wire.chat import CHAT_PROMPTS
 
 _MASK = "***"
 _BYTES_PER_TOKEN = 4
-_STAGES = ("authenticators", "lookups", "limiters", "request_transforms", "stream_transforms", "stream_observers")
+_STAGES = (
+    *("authenticators", "lookups", "limiters", "request_transforms"),
+    *("error_mappers", "stream_transforms", "stream_observers", "usage_sinks"),
+)
 _QUIET = frozenset({"content-type", "accept", "user-agent"})
 """Headers whose values are shown; any other may be a credential."""
 
@@ -152,8 +155,8 @@ class _DryRun:
 
 def _stages(generation: Generation) -> dict[str, list[str]]:
     stages = {stage: [one.plugin for one in getattr(generation, stage)] for stage in _STAGES}
-    stages["error_mappers"] = [one.plugin for one in generation.error_mappers]
-    stages["usage_sinks"] = [one.plugin for one in generation.usage_sinks]
+    stages["stream_transforms"].reverse()
+    stages["settlement"] = stages["limiters"][::-1]
     return stages
 
 

@@ -83,6 +83,6 @@ class Explanation(msgspec.Struct, kw_only=True):
     upstream: Sent | None = None
     price: Price | None = None
     stages: dict[str, list[str]] = {}
-    """Every stage's plugins in the order to ask."""
+    """Every stage's plugins in the order of this request's way: down to the upstream, and up again."""
     lane: str = "translated"
     refused: str | None = None

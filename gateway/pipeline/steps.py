@@ -22,7 +22,10 @@ class _Running:
 
 
 class Steps:
-    """Applies the steps one after the other; one that raises follows its transform's failure rule."""
+    """Applies the steps one after the other; one that raises follows its transform's failure rule.
+
+    What a step ends with a failure of its own, those after it still get: they may hold something back.
+    """
 
     __slots__ = ("_calls", "_steps", "wait")
 
@@ -39,7 +42,7 @@ class Steps:
                 events = running.step(events)
             except Exception as error:  # noqa: BLE001 - a named border: a step is a plugin's
                 if (failure := self._fault(running, error)) is not None:
-                    return [failure]
+                    events = [failure]
         return events
 
     async def apply_waiting(self, events: list[Event]) -> list[Event]:
@@ -53,7 +56,7 @@ class Steps:
                     events = running.step(events)
             except Exception as error:  # noqa: BLE001 - a named border: a step is a plugin's
                 if (failure := self._fault(running, error)) is not None:
-                    return [failure]
+                    events = [failure]
         return events
 
     def _fault(self, running: _Running, error: Exception) -> Failure | None:
@@ -69,9 +72,13 @@ class Steps:
 
 
 def start_steps(generation: Generation, exchange: Exchange, calls: Calls) -> Steps | None:
-    """The steps of this attempt, None when no transform wants it; raises `PluginError` for one that cannot start."""
+    """The steps of this attempt, None when no transform wants it; raises `PluginError` for one that cannot start.
+
+    Requests go down, responses come back up: the first in the stage's order is the nearest to the client, so its step
+    is the last.
+    """
     steps = []
-    for transform in generation.stream_transforms:
+    for transform in reversed(generation.stream_transforms):
         if skips(transform.object) and calls.faults.quarantined(transform.plugin, "stream_transforms"):
             continue
         try:

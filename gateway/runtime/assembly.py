@@ -136,7 +136,9 @@ class _Collected:
         objects = self.working(stage)
         registered = list(dict.fromkeys(one.plugin for one in objects))
         wishes = {plugin: _wishes(one.object for one in objects if one.plugin == plugin) for plugin in registered}
-        return arrange(stage, registered, wishes, getattr(self._plugins.settings.order, stage))
+        # A plugin that changes requests and answers does both at the same depth.
+        nested = [place.plugin for place in self.order("request_transforms")] if stage == "stream_transforms" else ()
+        return arrange(stage, registered, wishes, getattr(self._plugins.settings.order, stage), nested)
 
     def stage(self, stage: str) -> tuple[Registered[Any], ...]:
         """A stage's objects in the order to ask; those of one plugin stay together as it returned them."""

@@ -36,7 +36,11 @@ class Registered(msgspec.Struct, Generic[T_co], frozen=True):
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """What serves an exchange from its start to its end; every tuple is in the order to ask."""
+    """What serves an exchange from its start to its end; every tuple is in the order to ask.
+
+    The first is the nearest to the client: what happens to answers - stream transforms' steps, the settlement of
+    limiters - happens in the reverse order.
+    """
 
     number: int
     authenticators: tuple[Registered[Authenticator], ...] = ()

@@ -1,6 +1,7 @@
 """The order inside a stage, and why: the operator's list, then `before` and `after`, then registration."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ class Place(msgspec.Struct, frozen=True):
 
     plugin: str
     why: str
-    """`operator`, `before x`, `after y`, or `registration`."""
+    """`operator`, `before x`, `after y`, `inside z`, or `registration`."""
 
 
 class _Edge(NamedTuple):
@@ -32,16 +33,22 @@ class _Edge(NamedTuple):
 
 
 def arrange(
-    stage: str, registered: Sequence[str], wishes: Mapping[str, Wishes], listed: Sequence[str] = ()
+    stage: str,
+    registered: Sequence[str],
+    wishes: Mapping[str, Wishes],
+    listed: Sequence[str] = (),
+    nested: Sequence[str] = (),
 ) -> tuple[Place, ...]:
     """The stage's plugins in the order to ask.
 
     `registered` is the order they would have by themselves. Those that the operator listed come first, as listed,
-    whatever anybody wishes. Raises `PluginLoadError` naming a cycle of wishes.
+    whatever anybody wishes. `nested` is the order of another stage, which those that stand in both keep here. Raises
+    `PluginLoadError` naming a cycle of wishes.
     """
     head = [plugin for plugin in listed if plugin in registered]
     rest = [plugin for plugin in registered if plugin not in head]
-    edges = _edges(rest, wishes)
+    both = [plugin for plugin in nested if plugin in rest]
+    edges = [*_edges(rest, wishes), *(_Edge(outer, inner, f"inside {outer}") for outer, inner in pairwise(both))]
     placed = [Place(plugin, "operator") for plugin in head]
     while rest:
         waiting = {edge.second for edge in edges if edge.first in rest}
@@ -82,5 +89,7 @@ def _cycle(edges: Sequence[_Edge], rest: Sequence[str]) -> str:
 
 
 def _said(edge: _Edge) -> str:
+    if edge.said.startswith("inside "):
+        return f"{edge.second} is {edge.said} for requests"
     speaker = edge.first if edge.said.startswith("before ") else edge.second
     return f"{speaker} says {edge.said}"

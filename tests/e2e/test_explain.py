@@ -26,10 +26,31 @@ def register_request_transforms():
 """
 
 
+LAYER = """
+from gateway import hookimpl
+
+class Layer:
+    def start(self, exchange): ...
+    async def acquire(self, exchange): ...
+    async def settle(self, exchange): ...
+
+@hookimpl
+def register_stream_transforms():
+    return [Layer()]
+
+@hookimpl
+def register_limiters():
+    return [Layer()]
+"""
+
+
 @pytest.mark.parametrize("lane", ["direct", "sdk"])
 async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane):
     plugin = tmp_path / "colder.py"
     plugin.write_text(PLUGIN)
+    layers = [tmp_path / "inner.py", tmp_path / "outer.py"]
+    for layer in layers:
+        layer.write_text(LAYER)
     async with ScriptedUpstream() as upstream:
         base_url = upstream.play("m", stream(*chat_events("x")))
         environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_PLUGINS__OPENAI__LANE": lane}
@@ -44,7 +65,7 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
         )
         keys = await seed(tmp_path / "data", environ, models=[model], keys={"theirs": MODEL_ID})
         environ["THEIR_KEY"] = keys["theirs"]
-        arguments = ("--plugin", str(plugin))
+        arguments = [argument for file in (plugin, *layers) for argument in ("--plugin", str(file))]
         async with RunningGateway(tmp_path / "data", environ=environ, arguments=arguments) as gateway:
             url = f"http://127.0.0.1:{gateway.port}"
             created = await gateway.command("keys", "create", "boss", "--scope", "admin", "--scope", "chat", "--json")
@@ -56,6 +77,9 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
             assert told["transforms"] == [
                 {"plugin": "colder", "changed": {"temperature": [None, 0], "top_p": [None, 0.5]}, "error": None}
             ]
+            ways = {"limiters": ["outer", "inner"], "stream_transforms": ["inner", "outer"]}
+            assert {stage: told["stages"][stage] for stage in ways} == ways
+            assert told["stages"]["settlement"] == ["inner", "outer"]
             assert told["upstream"]["url"] == f"{base_url}/chat/completions"
             assert told["upstream"]["headers"]["authorization"] == "***"
             assert json.loads(told["upstream"]["body"])["model"] == "up"

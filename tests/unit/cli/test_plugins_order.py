@@ -39,23 +39,64 @@ def test_each_stage_is_told_in_the_order_to_ask_with_the_reasons(folder: Path) -
     assert result.exit_code == 0, result.output
     order = json.loads(result.stdout)
     assert order["error_mappers"] == [
-        {"plugin": "second", "why": "registration"},
-        {"plugin": "openai", "why": "registration"},
-        {"plugin": "first", "why": "after openai, after second"},
+        {"plugin": "second", "why": "registration", "down": 1, "up": None},
+        {"plugin": "openai", "why": "registration", "down": 2, "up": None},
+        {"plugin": "first", "why": "after openai, after second", "down": 3, "up": None},
     ]
-    assert order["authenticators"] == [{"plugin": "keys", "why": "registration"}]
+    assert order["authenticators"] == [{"plugin": "keys", "why": "registration", "down": 1, "up": None}]
 
 
 def test_the_operators_list_wins_and_is_told_as_the_reason(folder: Path) -> None:
     with (folder / "gateway.toml").open("a") as file:
         file.write('[order]\nerror_mappers = ["openai", "first"]\n')
     lines = run().stdout.splitlines()
-    assert lines[0].split() == ["stage", "place", "plugin", "why"]
-    assert [line.split()[1:4] for line in lines if line.startswith("error_mappers")] == [
-        ["1", "openai", "operator"],
-        ["2", "first", "operator"],
-        ["3", "second", "registration"],
+    assert lines[0].split() == ["stage", "down", "up", "plugin", "why"]
+    assert [line.split()[1:5] for line in lines if line.startswith("error_mappers")] == [
+        ["1", "-", "openai", "operator"],
+        ["2", "-", "first", "operator"],
+        ["3", "-", "second", "registration"],
     ]
+
+
+BOTH_WAYS = """
+from gateway import hookimpl
+
+class Request:
+    {says}
+    async def transform(self, request, exchange): ...
+    async def acquire(self, exchange): ...
+    async def settle(self, exchange): ...
+
+class Answer:
+    def start(self, exchange): ...
+
+@hookimpl
+def register_request_transforms():
+    return [Request()]
+
+@hookimpl
+def register_stream_transforms():
+    return [Answer()]
+
+@hookimpl
+def register_limiters():
+    return [Request()]
+"""
+
+
+def test_what_is_done_on_the_way_up_is_done_in_the_reverse_order(folder: Path) -> None:
+    (folder / "first.py").write_text(BOTH_WAYS.format(says="before = ('second',)"))
+    (folder / "second.py").write_text(BOTH_WAYS.format(says="pass"))
+    lines = [line.split() for line in run().stdout.splitlines()]
+    assert [line[1:4] for line in lines if line[0] == "request_transforms"] == [
+        ["1", "-", "first"],
+        ["2", "-", "second"],
+    ]
+    assert [line[1:] for line in lines if line[0] == "stream_transforms"] == [
+        ["-", "2", "first", "registration"],
+        ["-", "1", "second", "inside", "first"],
+    ]
+    assert [line[1:4] for line in lines if line[0] == "limiters"] == [["1", "2", "first"], ["2", "1", "second"]]
 
 
 def test_an_order_that_cannot_be_is_told_with_its_origin(folder: Path) -> None:

@@ -268,6 +268,64 @@ async def test_a_client_that_leaves_while_a_step_waits_closes_the_upstream(open_
         assert record.outcome is Outcome.CLIENT_ABORT
 
 
+class Layer:
+    """A plugin that does something in every stage that has two ways, and says so."""
+
+    def __init__(self, name: str, said: list[str], error: Exception | None = None) -> None:
+        self.name = name
+        self.said = said
+        self.error = error
+
+    async def acquire(self, exchange):
+        self.said.append(f"{self.name} acquires")
+
+    async def settle(self, exchange):
+        self.said.append(f"{self.name} settles")
+
+    async def transform(self, request, exchange):
+        self.said.append(f"{self.name} asks")
+        return request
+
+    def start(self, exchange):
+        return self.step
+
+    def step(self, events):
+        if any(isinstance(event, Text) for event in events):
+            self.said.append(f"{self.name} answers")
+            if self.error is not None:
+                raise self.error
+        if any(isinstance(event, Failure) for event in events):
+            self.said.append(f"{self.name} sees the failure")
+        return events
+
+
+async def test_requests_go_down_and_answers_come_back_up(open_house):
+    said: list[str] = []
+    layers = [Layer(name, said) for name in ("outer", "middle", "inner")]
+    async with open_house(limiters=layers, request_transforms=layers, stream_transforms=layers) as house:
+        house.model("m", ok("a"))
+        assert (await house.ask("m")).body == b"a"
+        await house.pipeline.drained(HANG)
+        await house.pipeline.aclose()
+    down, up = ("outer", "middle", "inner"), ("inner", "middle", "outer")
+    assert said == [
+        *(f"{name} acquires" for name in down),
+        *(f"{name} asks" for name in down),
+        *(f"{name} answers" for name in up),
+        *(f"{name} settles" for name in up),
+    ]
+
+
+async def test_the_steps_around_one_that_fails_hear_of_it_and_those_inside_do_not(open_house):
+    said: list[str] = []
+    layers = [Layer("outer", said), Layer("middle", said, ZeroDivisionError()), Layer("inner", said)]
+    async with open_house(stream_transforms=layers) as house:
+        house.model("m", ok("a"))
+        response = await house.ask("m")
+    assert (response.status, response.body) == (503, b'plugin_error: The plugin "stream_transforms" failed.')
+    assert said == ["inner answers", "middle answers", "outer sees the failure"]
+
+
 class Observer:
     def __init__(self, wants=None, error: Exception | None = None) -> None:
         self.events: list = []

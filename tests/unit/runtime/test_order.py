@@ -154,3 +154,53 @@ def test_every_order_keeps_the_list_and_every_wish_or_names_a_cycle(
 @given(NAMES)
 def test_nothing_moves_when_nobody_asks(registered: list[str]) -> None:
     assert [place.plugin for place in arrange("stage", registered, {})] == registered
+
+
+BOTH = """
+from gateway import hookimpl
+
+class Request:
+    {request}
+    async def transform(self, request, exchange): ...
+
+class Answer:
+    {answer}
+    def start(self, exchange): ...
+
+@hookimpl
+def register_request_transforms():
+    return [Request()]
+
+@hookimpl
+def register_stream_transforms():
+    return [Answer()]
+"""
+
+
+def test_a_plugin_changes_requests_and_answers_at_the_same_depth(install: Install, load: Load) -> None:
+    for name, says in {"alpha": "before = ('beta', 'gamma')", "beta": "after = ('gamma',)", "gamma": "pass"}.items():
+        install(BOTH.format(request=says, answer="pass"), name=name)
+    generation = assemble(load("alpha", "beta", "gamma"), gateway_for, 1)
+    assert [one.plugin for one in generation.request_transforms] == ["alpha", "gamma", "beta"]
+    assert [one.plugin for one in generation.stream_transforms] == ["alpha", "gamma", "beta"]
+    assert [place.why for place in generation.order["stream_transforms"]] == [
+        "registration",
+        "inside alpha",
+        "inside gamma",
+    ]
+
+
+def test_a_wish_for_answers_against_the_order_of_requests_is_a_cycle(install: Install, load: Load) -> None:
+    install(BOTH.format(request="before = ('beta',)", answer="pass"), name="alpha")
+    install(BOTH.format(request="pass", answer="before = ('alpha',)"), name="beta")
+    with pytest.raises(PluginLoadError, match="stream_transforms: the order is a cycle: ") as refused:
+        assemble(load("alpha", "beta"), gateway_for, 1)
+    assert "beta is inside alpha for requests" in str(refused.value)
+    assert "beta says before alpha" in str(refused.value)
+
+
+def test_the_operators_list_for_answers_wins_over_the_order_of_requests(install: Install, load: Load) -> None:
+    install(BOTH.format(request="before = ('beta',)", answer="pass"), name="alpha")
+    install(BOTH.format(request="pass", answer="pass"), name="beta")
+    generation = assemble(load("alpha", "beta", GATEWAY_ORDER__STREAM_TRANSFORMS="beta"), gateway_for, 1)
+    assert [one.plugin for one in generation.stream_transforms] == ["beta", "alpha"]
