@@ -50,8 +50,7 @@ class Assembler:
         """A generation numbered by the revision of the settings; raises `PluginLoadError`. Takes its time."""
         plugins = load_plugins(settings)
         if problems := plugins.problems():
-            failed = {entry.name: entry.reason for entry in plugins.entries if entry.reason and entry.needed}
-            raise PluginLoadError("\n".join(problems), failed)
+            raise plugins.refusal(problems)
         generation = assemble(plugins, self._gateway_for, settings.revision)
         litestar = self._litestar(generation, settings.body_limit)
         check_routes(litestar.routes, self._guard)

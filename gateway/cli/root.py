@@ -54,9 +54,10 @@ class _Root(LazyGroup):
         except Exception as error:
             if os.environ.get("GATEWAY_DEBUG"):
                 raise
+            from gateway.runtime import PluginSettingsError
             from gateway.settings import SettingsError
 
-            if isinstance(error, SettingsError):
+            if isinstance(error, SettingsError | PluginSettingsError):
                 return _end(ctx, str(error), USAGE)
             if isinstance(error, _expected()):
                 return _end(ctx, str(error), 1)

@@ -116,12 +116,11 @@ def _run_processes(
 ) -> int:
     from gateway.cli.plugins.dry import dry_run
     from gateway.cli.worker import environment, reloaded, serve_worker
-    from gateway.runtime import PluginLoadError
 
     # Assembled here too: what is wrong with one is told once, and not by every worker.
     plugins, _, problems = dry_run(settings)
     if problems and not options.dev:
-        raise PluginLoadError("\n".join(problems))
+        raise plugins.refusal(problems)
     _show_banner(settings, prepared, plugins)
     os.environ.update(environment(settings, context.config))
     if options.dev:

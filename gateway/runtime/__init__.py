@@ -5,7 +5,7 @@ from gateway.runtime.faults import Faults
 from gateway.runtime.generation import Generation, Registered
 from gateway.runtime.generations import Generations
 from gateway.runtime.loader import load_plugins
-from gateway.runtime.plugins import PluginEntry, PluginLoadError, Plugins, State
+from gateway.runtime.plugins import PluginEntry, PluginLoadError, Plugins, PluginSettingsError, State
 
 __all__ = (
     "Faults",
@@ -13,6 +13,7 @@ __all__ = (
     "Generations",
     "PluginEntry",
     "PluginLoadError",
+    "PluginSettingsError",
     "Plugins",
     "Registered",
     "State",

@@ -62,6 +62,10 @@ class PluginLoadError(Exception):
         """The reason of every plugin that failed, by name, where that is known."""
 
 
+class PluginSettingsError(PluginLoadError):
+    """What is written in the settings for plugins is wrong."""
+
+
 class Plugins:
     """The loaded plugins and the hooks they implement."""
 
@@ -114,6 +118,11 @@ class Plugins:
     def problems(self) -> tuple[str, ...]:
         """Why the server must not start, one sentence each: what was asked for cannot be had."""
         return (*self.wrong_settings, *self._problems)
+
+    def refusal(self, problems: Sequence[str]) -> PluginLoadError:
+        """The error that says why the server does not start; wrong settings, if there are any, make it their own."""
+        failed = {entry.name: entry.reason for entry in self.entries if entry.reason and entry.needed}
+        return (PluginSettingsError if self.wrong_settings else PluginLoadError)("\n".join(problems), failed)
 
 
 def new_manager() -> pluggy.PluginManager:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.endings import Failed
 from gateway.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def order_plugins(context: "Context", as_json: bool) -> None:
 
     run = dry_run(context.settings())
     if run.generation is None:
-        raise Failed("\n".join(run.problems))
+        raise run.plugins.refusal(run.problems)
     told = {stage: _told(stage, places) for stage, places in run.generation.order.items() if places}
     if as_json:
         print_json(told)

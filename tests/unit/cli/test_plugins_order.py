@@ -103,7 +103,7 @@ def test_an_order_that_cannot_be_is_told_with_its_origin(folder: Path) -> None:
     with (folder / "gateway.toml").open("a") as file:
         file.write('[order]\nerror_mappers = ["opnai"]\n')
     result = run()
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert (
         result.stderr
         == "Error: gateway.toml: order.error_mappers: no plugin is called 'opnai'; did you mean 'openai'?\n"

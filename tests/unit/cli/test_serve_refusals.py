@@ -18,7 +18,7 @@ CASES = {
     "a plugin that is not installed": (
         {"GATEWAY_PLUGINS__ACME__ENABLED": "true"},
         "Error: plugins.acme: no plugin of that name is installed",
-        1,
+        2,
     ),
     "a plugin that ends the process": (
         {"GATEWAY_PLUGIN_FILES": "exits.py"},
@@ -32,6 +32,17 @@ CASES = {
     ),
     "a lifespan that fails": ({"GATEWAY_PLUGIN_FILES": "lives.py"}, "its lifespan failed to start: no licence", 1),
     "a wrong network": ({"GATEWAY_EGRESS__ALLOW": "http://x"}, "Error: GATEWAY_EGRESS__ALLOW: 'http://x' is not", 2),
+    "a wrong setting of a plugin": (
+        {"GATEWAY_PLUGINS__OPENAI__LANE": "fast"},
+        "Error: GATEWAY_PLUGINS__OPENAI__LANE: ",
+        2,
+    ),
+    "a wrong setting of a plugin for several workers": (
+        {"GATEWAY_PLUGINS__OPENAI__LANE": "fast", "WORKERS": "2"},
+        "Error: GATEWAY_PLUGINS__OPENAI__LANE: ",
+        2,
+    ),
+    "a wrong order": ({"GATEWAY_ORDER__USAGE_SINKS": "acne"}, "Error: GATEWAY_ORDER__USAGE_SINKS: no plugin", 2),
     "a wrong setting of ours": (
         {"GATEWAY_BODY_LIMIT": "many"},
         "Error: GATEWAY_BODY_LIMIT: input should be a valid integer",
@@ -49,8 +60,9 @@ def test_the_server_does_not_start_and_says_why_in_one_line(tmp_path: Path, case
         "from contextlib import asynccontextmanager\n" + head + "@asynccontextmanager\n"
         "async def lifespan(gateway):\n    raise RuntimeError('no licence')\n    yield\n"
     )
-    environ, sentence, code = CASES[case]
-    done = gateway(tmp_path, "serve", "--port", "0", **environ)
+    environ, sentence, code = dict(CASES[case][0]), *CASES[case][1:]
+    workers = environ.pop("WORKERS", "1")
+    done = gateway(tmp_path, "serve", "--port", "0", "--workers", workers, **environ)
     assert sentence in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == code
