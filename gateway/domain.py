@@ -98,6 +98,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     prices: Prices = Prices()
     capabilities: frozenset[str] = frozenset()
+    fault: str = ""
+    """Why it cannot be called, for the operator alone; empty when it can."""
     tenant: bytes = b""
     """Digest of provider, base URL and credential: connections and clients are never shared across it."""
     health_key: bytes = b""

@@ -15,6 +15,7 @@
     ├── ShuttingDown                  503  server_shutting_down
     └── UpstreamFault                 502  upstream_error
         ├── UpstreamError             the upstream's own status, body and headers
+        ├── ModelMisconfigured        502  model_misconfigured (its operator has to repair it)
         ├── InvalidUpstreamUrl        502  upstream_invalid_url
         ├── UpstreamUnreachable       502  upstream_unreachable (refused, no such host, denied by the guard)
         │   ├── UpstreamTlsError      502  upstream_tls
@@ -169,6 +170,12 @@ class UpstreamError(UpstreamFault):
         self.body = body
         self.headers = headers
         self.retryable = (status in (408, 409, 429) or status >= 500) if retryable is None else retryable
+
+
+class ModelMisconfigured(UpstreamFault):
+    """The model cannot be called as it is configured, such as with a key that is not there; `detail` says why."""
+
+    code, log_level = "model_misconfigured", logging.ERROR
 
 
 class InvalidUpstreamUrl(UpstreamFault):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.domain import Model
-from gateway.errors import PluginError
+from gateway.errors import ModelMisconfigured, PluginError
 from gateway.protocols import Logger, ProviderClient
 from gateway.runtime import Generation
 
@@ -34,7 +34,12 @@ class ClientCache:
 
     @contextmanager
     def lease(self, generation: Generation, model: Model) -> Iterator[ProviderClient]:
-        """The client for this model, for as long as the context lasts; raises `PluginError` without its provider."""
+        """The client for this model, for as long as the context lasts.
+
+        Raises `PluginError` without its provider, `ModelMisconfigured` for a model that cannot be called.
+        """
+        if model.fault:
+            raise _misconfigured(model)
         key = (generation.number, model.provider, model.tenant)
         entry = self._entries.get(key)
         if entry is None:
@@ -70,6 +75,12 @@ class ClientCache:
             await client.aclose()
         except Exception as error:  # noqa: BLE001 - a named border: a provider's fault must not stop the others
             self._log.error("client_close_failed", provider=key[1], error=type(error).__name__)
+
+
+def _misconfigured(model: Model) -> ModelMisconfigured:
+    error = ModelMisconfigured("The model is not configured properly.")
+    error.detail = model.fault
+    return error
 
 
 def _connect(generation: Generation, model: Model) -> ProviderClient:

@@ -8,6 +8,7 @@ from math import ceil
 from gateway.domain import Attempt, Exchange, Model, Outcome, Route
 from gateway.errors import (
     GatewayError,
+    ModelMisconfigured,
     Overloaded,
     PluginError,
     ShuttingDown,
@@ -95,7 +96,8 @@ class Router:
         if number == TRIES:
             return position, None
         wait: float | None = None
-        if position + 1 < len(targets) and (error.retryable or isinstance(error, UpstreamConnectTimeout)):
+        elsewhere = error.retryable or isinstance(error, UpstreamConnectTimeout | ModelMisconfigured)
+        if elsewhere and position + 1 < len(targets):
             position, wait = position + 1, 0.0
         elif isinstance(error, StaleConnection):
             wait = 0.0

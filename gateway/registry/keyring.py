@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.registry.columns import Ciphertext
-from gateway.registry.errors import KeyringError
+from gateway.registry.errors import InvalidValue, KeyringError
 
 MINIMUM: Final = 16
 """Bytes below which a secret is no secret."""
 ID_LENGTH: Final = 8
+MARK: Final = "\0"
+"""What begins a sealed text that is something of our own, and is in no key or header."""
 _UNKNOWN: Final[Mapping[str, datetime]] = MappingProxyType({})
 
 
@@ -48,7 +50,13 @@ class Keyring:
         self.made = made
 
     def seal(self, plain: str) -> Ciphertext:
-        """`plain` under the newest key."""
+        """`plain` under the newest key; a NUL in it is refused, see `seal_marked`."""
+        if MARK in plain:
+            raise InvalidValue("A secret contains a NUL character: remove it.")
+        return self.seal_marked(plain)
+
+    def seal_marked(self, plain: str) -> Ciphertext:
+        """`plain` under the newest key, whatever it is: for what is no secret text but something of our own."""
         token = self._keys[self.current].encrypt(plain.encode())
         return Ciphertext(f"{self.current}:{token.decode()}")
 

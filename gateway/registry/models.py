@@ -12,9 +12,10 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.registry.columns import Ciphertext
 from gateway.registry.database import Database
-from gateway.registry.errors import Conflict, InvalidValue, KeyringError, NotFound
-from gateway.registry.keyring import Keyring
+from gateway.registry.errors import Conflict, InvalidValue, KeyringError, NotFound, RegistryError
+from gateway.registry.keyring import Keyring, sealed_by
 from gateway.registry.limits import LENGTHS, STRUCTURED, canonical_uuid, check_text, structured
+from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.tables import models
 from gateway.secrets import Secret
 
@@ -25,7 +26,7 @@ class NewModel(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     model_id: str
     base_url: str
-    api_key: Secret | None = None
+    api_key: Secret | KeyReference | None = None
     id: str | None = None
     user_id: str | None = None
     folder_id: str | None = None
@@ -51,6 +52,8 @@ class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str
     base_url: str
     has_api_key: bool
+    api_key: str
+    """Where its key is, in words."""
     owner: str | None
     sharing: str
     enabled: bool
@@ -141,23 +144,47 @@ def _columns(given: Mapping[str, Any], keyring: Keyring) -> dict[str, Any]:
     for field in set(STRUCTURED) & set(values):
         values[field] = structured(field, msgspec.to_builtins(values[field]))
     if "api_key" in values:
-        key: Secret | None = values["api_key"]
-        values["api_key"] = keyring.seal(check_text("api_key", key.reveal())) if key else None
+        values["api_key"] = _sealed_key(values["api_key"], keyring)
     if "headers" in values:
         values["headers"] = keyring.seal(json.dumps(values["headers"])) if values["headers"] else None
     return values
+
+
+def _sealed_key(key: Secret | KeyReference | None, keyring: Keyring) -> Ciphertext | None:
+    if isinstance(key, KeyReference):
+        return key.sealed(keyring)
+    return keyring.seal(check_text("api_key", key.reveal())) if key else None
 
 
 def _stored(row: sa.Row[Any], keyring: Keyring) -> StoredModel:
     columns = row._asdict()
     sealed: Ciphertext | None = columns.pop("headers")
     return StoredModel(
-        has_api_key=columns.pop("api_key") is not None,
+        has_api_key=columns["api_key"] is not None,
+        api_key=_told(columns.pop("api_key"), keyring),
         headers=_header_names(sealed, keyring),
         owner=columns.pop("user_id"),
         capabilities=tuple(columns.pop("capabilities")),
         **columns,
     )
+
+
+def _told(sealed: Ciphertext | None, keyring: Keyring) -> str:
+    """Where a key is, without a letter of it; what keeps a reference from leading to one."""
+    if sealed is None:
+        return "none"
+    by = sealed_by(sealed)
+    try:
+        reference = reference_in(keyring.open(sealed))
+    except KeyringError:
+        return f"set (sealed with key id {by}, and cannot be opened)"
+    if reference is None:
+        return f"set (sealed with key id {by})"
+    try:
+        reference.resolve()
+    except RegistryError as error:
+        return f"from {reference.kind} {reference.name} (as seen from here: {error})"
+    return f"from {reference.kind} {reference.name}"
 
 
 def _header_names(sealed: Ciphertext | None, keyring: Keyring) -> tuple[str, ...] | None:

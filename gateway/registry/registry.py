@@ -73,7 +73,7 @@ class Registry:
         async with self._refreshing:
             asked = time.monotonic()
             self.database.follow_keyring()
-            mark = (await self._read_mark(), self.database.keyring_stamp)
+            mark = (await self._read_mark(), self.database.keyring_stamp, self._snapshot.key_files())
             if mark != self._mark:
                 self._snapshot = await load(self.database, self._snapshot)
                 self._mark = mark

@@ -154,7 +154,7 @@ async def _seal_anew(
         except KeyringError as error:
             unreadable.append(f"{column.table.name} {key}, {column.name}: {error}")
             continue
-        fresh = {column.name: database.keyring.seal(plain[key])}
+        fresh = {column.name: database.keyring.seal_marked(plain[key])}
         await connection.execute(sa.update(column.table).where(identity == key).values(fresh))
     newest = database.keyring.newest()
     again = (await connection.execute(sa.select(identity, column).where(identity.in_(plain)))).all()

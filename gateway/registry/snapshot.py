@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -13,7 +14,9 @@ import sqlalchemy as sa
 from gateway.domain import Model, Prices, Principal, Quirks, Timeouts
 from gateway.registry.database import Database
 from gateway.registry.errors import KeyringError, RegistryError
+from gateway.registry.keyfile import stamp
 from gateway.registry.keyring import Keyring
+from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.tables import generation, keys, models
 from gateway.registry.virtual_keys import digest, well_formed
 from gateway.secrets import Secret
@@ -36,6 +39,10 @@ class Known(NamedTuple):
 
     row: Row
     model: Model
+    key_file: Path | None
+    """The file its key was looked up in."""
+    stamp: object
+    """What the file was then."""
 
 
 class RegistrySnapshot:
@@ -73,9 +80,16 @@ class RegistrySnapshot:
         return None if key.expires_at is not None and key.expires_at <= time.time() else key.principal
 
     def known(self, row: Row) -> Known | None:
-        """The entry made of exactly this row, if there is one."""
+        """The entry made of exactly this row and the key's file as it is now, if there is one."""
         entry = self._known.get(row.id)
-        return entry if entry is not None and entry.row == row else None
+        if entry is None or entry.row != row or (entry.key_file and stamp(entry.key_file) != entry.stamp):
+            return None
+        return entry
+
+    def key_files(self) -> tuple[object, ...]:
+        """What changes when one of the files does that keys are looked up in."""
+        files = dict.fromkeys(entry.key_file for entry in self._known.values() if entry.key_file)
+        return tuple(map(stamp, files))
 
 
 async def load(database: Database, previous: RegistrySnapshot | None = None) -> RegistrySnapshot:
@@ -96,25 +110,44 @@ def _entry(row: Row, database: Database, previous: RegistrySnapshot | None) -> K
         return entry
     try:
         try:
-            return Known(row, to_model(row, database.keyring))
+            return _open(row, database.keyring)
         except KeyringError:
             database.follow_keyring()
-            return Known(row, to_model(row, database.keyring))
+            return _open(row, database.keyring)
     except (KeyringError, msgspec.MsgspecError, ValueError, TypeError) as error:
         # One row that cannot be read must not take the others away.
         _log.error("Model %s is left out: %s", row.id, error)
         return None
 
 
-def to_model(row: Row, keyring: Keyring) -> Model:
-    """The model of a row, its secrets opened."""
+def _open(row: Row, keyring: Keyring) -> Known:
+    plain = keyring.open(row.api_key) if row.api_key else ""
+    reference = reference_in(plain)
+    if reference is None:
+        return Known(row, _model(row, keyring, Secret(plain)), None, None)
+    before = stamp(reference.file) if reference.file else None
+    return Known(row, _looked_up(row, keyring, reference), reference.file, before)
+
+
+def _looked_up(row: Row, keyring: Keyring, reference: KeyReference) -> Model:
+    try:
+        return _model(row, keyring, reference.resolve())
+    except RegistryError as error:
+        if isinstance(error, KeyringError):
+            raise
+        _log.error("Model %s (%s) cannot be called: %s", row.name, row.id, error)
+        return _model(row, keyring, Secret(""), fault=str(error))
+
+
+def _model(row: Row, keyring: Keyring, api_key: Secret, *, fault: str = "") -> Model:
     headers = json.loads(keyring.open(row.headers)) if row.headers else {}
     return Model(
         id=row.id,
         name=row.name,
         model_id=row.model_id,
         base_url=row.base_url,
-        api_key=Secret(keyring.open(row.api_key) if row.api_key else ""),
+        api_key=api_key,
+        fault=fault,
         provider=row.provider,
         owner=row.user_id,
         sharing=row.sharing,

@@ -86,7 +86,7 @@ def test_a_key_is_taken_from_its_source_and_never_printed(run_embedded: Run, tmp
         run_embedded("models", "list"),
     ]
     assert not any("canary" in result.output for result in outputs)
-    assert json.loads(outputs[3].stdout)["has_api_key"] is True
+    assert json.loads(outputs[3].stdout)["api_key"].startswith("set (sealed with key id ")
 
 
 @pytest.mark.parametrize(
