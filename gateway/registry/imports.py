@@ -16,6 +16,7 @@ from gateway.registry.database import Database, reaching
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import KeyringError, SchemaMismatch
 from gateway.registry.keyring import Keyring
+from gateway.registry.references import reference_in
 from gateway.registry.tables import generation, models, secrets
 from gateway.secrets import Secret
 
@@ -41,6 +42,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """The columns whose values are replaced."""
     undoes: bool = False
     """Whether it was changed here after it was last changed there."""
+    keeps_key: bool = False
+    """Whether the key that is here stays: it is looked up elsewhere, or there is none any more there."""
     has_twin: bool = False
     """Whether its owner has another model of the same name."""
 
@@ -139,10 +142,22 @@ def _place(model: Incoming, row: sa.Row[Any] | None, keyring: Keyring | None) ->
         return Placed(done="added")
     there, here = model.columns.get("updated_at"), row.updated_at
     undoes = here is not None and (there is None or here > there)
-    changed = tuple(name for name, value in model.columns.items() if _plain(row, name, keyring) != value)
-    if not changed or (changed == ("updated_at",) and undoes):  # only columns of ours were changed here
-        return Placed(done="unchanged")
-    return Placed(done="updated", changed=changed, undoes=undoes)
+    changed = [name for name, value in model.columns.items() if _plain(row, name, keyring) != value]
+    if keeps_key := "api_key" in changed and _keeps_key(row, model, keyring):
+        changed.remove("api_key")
+    if not changed or (changed == ["updated_at"] and undoes):  # only columns of ours were changed here
+        return Placed(done="unchanged", keeps_key=keeps_key)
+    return Placed(done="updated", changed=tuple(changed), undoes=undoes, keeps_key=keeps_key)
+
+
+def _keeps_key(row: sa.Row[Any], model: Incoming, keyring: Keyring) -> bool:
+    """Keys are emptied there once they have moved in, and whoever put a reference here meant it."""
+    if not model.columns["api_key"]:
+        return row.api_key is not None
+    try:
+        return row.api_key is not None and reference_in(keyring.open(row.api_key)) is not None
+    except KeyringError:
+        return False
 
 
 def _plain(row: sa.Row[Any], column: str, keyring: Keyring) -> Any:

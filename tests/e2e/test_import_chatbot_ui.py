@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chatbot_ui_tables import fill, pg_dump, user
+from chatbot_ui_tables import direct, fill, pg_dump, user
 from seeding import seed
 
 from gateway.registry import Database
@@ -35,10 +35,12 @@ def refusal(response: RawResponse) -> tuple[Any, ...]:
     return response.status, tuple(headers), response.body, response.complete
 
 
-async def test_everything_moves_in_and_keys_are_nowhere_in_plain_text(tmp_path, fresh_postgres_url, ours):
+async def test_everything_moves_in_and_keys_are_nowhere_in_plain_text(
+    tmp_path, postgres_server, fresh_postgres_url, ours
+):
     async with ScriptedUpstream() as upstream:
         base_url = upstream.play("case", stream(*chat_events("yes"), pause=0.0))
-        rows = await fill(fresh_postgres_url, models=MODELS, users=USERS, base_url=base_url)
+        rows = await fill(direct(fresh_postgres_url, postgres_server), models=MODELS, users=USERS, base_url=base_url)
         environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', **ours}
         keys = await seed(tmp_path, environ, keys={str(number): user(number) for number in range(3)})
         gateway = RunningGateway(tmp_path, environ=environ)
@@ -56,7 +58,8 @@ async def test_everything_moves_in_and_keys_are_nowhere_in_plain_text(tmp_path, 
     assert asked, "keys were used"
     assert asked <= {f"Bearer {row['api_key']}" for row in rows}
     assert await stored(tmp_path, environ) == {row["id"]: essence(row) for row in rows}
-    held = await everything_written(tmp_path, ours) + json.dumps([dry, first, second]).encode()
+    database = direct(ours["GATEWAY_DATABASE_URL"], postgres_server) if ours else None
+    held = await everything_written(tmp_path, database) + json.dumps([dry, first, second]).encode()
     assert b"Model 999" in held or not ours, "the search looks at the table"
     assert [row["id"] for row in rows if row["api_key"].encode() in held] == []
     assert b"sk-canary" not in held
@@ -103,9 +106,7 @@ def files_in(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file()]
 
 
-async def everything_written(data_dir: Path, ours: dict[str, str]) -> bytes:
+async def everything_written(data_dir: Path, database: str | None) -> bytes:
     """All files, the server's log among them, and a dump of our schema where it lies in PostgreSQL."""
     files = b"".join(map(Path.read_bytes, files_in(data_dir)))
-    if not ours:
-        return files
-    return files + await pg_dump(ours["GATEWAY_DATABASE_URL"], "-n", "gateway", "--inserts")
+    return files + await pg_dump(database, "-n", "gateway", "--inserts") if database else files

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chatbot_ui_tables import PROFILES, canary, connected, fill, pg_dump, user, write_profiles
+from chatbot_ui_tables import PROFILES, canary, connected, direct, fill, pg_dump, user, write_profiles
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
@@ -36,22 +36,26 @@ def importing(data_dir: Path, *arguments: str, code: int = 0, **options: Any) ->
 
 
 @pytest.fixture(scope="module")
-def chatbot_ui(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def chatbot_ui(postgres_server: str, module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Chatbot UI of 60 models and 3 users with profiles; a gateway keeps a table `models`, too, in that database."""
 
+    url = direct(module_postgres_url, postgres_server)
+
     async def make() -> None:
-        await fill(module_postgres_url, models=60, users=3, base_url="https://a.example/v1")
-        async with connected(module_postgres_url) as connection:
+        await fill(url, models=60, users=3, base_url="https://a.example/v1")
+        async with connected(url) as connection:
             await write_profiles(connection)
 
     asyncio.run(make())
-    importing(
-        tmp_path_factory.mktemp("inside"),
-        "--from",
-        module_postgres_url,
-        env={"GATEWAY_DATABASE_URL": module_postgres_url},
-    )
-    return module_postgres_url
+    inside = {"GATEWAY_DATABASE_URL": module_postgres_url}
+    importing(tmp_path_factory.mktemp("inside"), "--from", url, env=inside)
+    return url
+
+
+@pytest.fixture
+def empty(postgres_server: str, fresh_postgres_url: str) -> str:
+    """An empty database."""
+    return direct(fresh_postgres_url, postgres_server)
 
 
 async def select(url: str, table: str) -> list[dict[str, Any]]:
@@ -191,9 +195,9 @@ def test_what_profiles_lack_is_told_and_they_are_as_repeatable(chatbot_ui, tmp_p
     assert told["gemini-flash-latest"] == ["compatible_address"]
 
 
-def test_a_later_change_there_is_an_update_and_what_is_ours_stays(fresh_postgres_url, tmp_path):
-    rows = asyncio.run(fill(fresh_postgres_url, models=6, users=2, base_url="https://a.example/v1"))
-    importing(tmp_path, "--from", fresh_postgres_url)
+def test_a_later_change_there_is_an_update_and_what_is_ours_stays(empty, tmp_path):
+    rows = asyncio.run(fill(empty, models=6, users=2, base_url="https://a.example/v1"))
+    importing(tmp_path, "--from", empty)
     for changes in (
         (rows[3]["id"], "--disable", "--set", 'prices={"input": 1}'),
         (rows[5]["id"], "--name", "Renamed here"),
@@ -201,8 +205,8 @@ def test_a_later_change_there_is_an_update_and_what_is_ours_stays(fresh_postgres
         command = ["models", "update", *changes]
         assert CliRunner().invoke(main, command, env={"GATEWAY_DATA_DIR": str(tmp_path)}).exit_code == 0
     statement = "UPDATE models SET api_key = $1 WHERE id = $2"
-    asyncio.run(execute(fresh_postgres_url, statement, canary(77), rows[1]["id"]))
-    report = json.loads(importing(tmp_path, "--from", fresh_postgres_url, "--json").stdout)
+    asyncio.run(execute(empty, statement, canary(77), rows[1]["id"]))
+    report = json.loads(importing(tmp_path, "--from", empty, "--json").stdout)
     told = {
         row["id"]: (row["done"], row["changed"], [one["code"] for one in row["findings"]]) for row in report["rows"]
     }
@@ -221,20 +225,20 @@ async def execute(url: str, statement: str, *values: object) -> None:
         await connection.execute(statement, *values)
 
 
-def test_a_role_that_row_level_security_holds_is_refused_not_served_less(fresh_postgres_url, tmp_path):
-    asyncio.run(fill(fresh_postgres_url, models=6, users=2, base_url="https://a.example/v1"))
+def test_a_role_that_row_level_security_holds_is_refused_not_served_less(empty, tmp_path):
+    asyncio.run(fill(empty, models=6, users=2, base_url="https://a.example/v1"))
     role = f"held_{tmp_path.name[-8:]}".replace("-", "_")
     grant = f"CREATE ROLE {role} LOGIN; GRANT SELECT ON models TO {role}"
-    asyncio.run(execute(fresh_postgres_url, grant))
-    refused = importing(tmp_path, "--from", fresh_postgres_url.replace("postgres@", f"{role}@"), code=1)
+    asyncio.run(execute(empty, grant))
+    refused = importing(tmp_path, "--from", empty.replace("postgres@", f"{role}@"), code=1)
     assert refused.stderr == (
         "Error: The source cannot be read: this role may not read all rows: use the role `postgres` of the project.\n"
     )
-    asyncio.run(execute(fresh_postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}"))
+    asyncio.run(execute(empty, f"DROP OWNED BY {role}; DROP ROLE {role}"))
 
 
-def test_a_database_without_the_tables_is_told(fresh_postgres_url, tmp_path):
-    refused = importing(tmp_path, "--from", fresh_postgres_url, code=1)
+def test_a_database_without_the_tables_is_told(empty, tmp_path):
+    refused = importing(tmp_path, "--from", empty, code=1)
     assert "it has no such table: is this Chatbot UI's database?" in refused.stderr
 
 
@@ -242,3 +246,9 @@ def test_reading_changes_nothing(chatbot_ui, tmp_path):
     before = asyncio.run(select(chatbot_ui, "models"))
     importing(tmp_path, "--from", chatbot_ui)
     assert asyncio.run(select(chatbot_ui, "models")) == before
+
+
+def test_a_pooler_in_transaction_mode_is_read_from_as_well(chatbot_ui, pgbouncer_server, reference, tmp_path):
+    url = direct(chatbot_ui, pgbouncer_server)
+    importing(tmp_path, "--from", url, "--profiles", code=3)
+    assert stored(tmp_path) == reference

@@ -157,6 +157,9 @@ def _place(candidates: "Sequence[Candidate]", shown: "Bars", *, dry_run: bool) -
         if placed.has_twin:
             text = "Its owner has another model of this name: ask for both by id."
             candidate.findings.append(Finding("duplicate_name", text))
+        if placed.keeps_key:
+            text = "The key that is here stays: there is none there any more, or here it is looked up elsewhere."
+            candidate.findings.append(Finding("key_kept", text))
         if placed.undoes and placed.done == "updated":
             text = "It was changed here after it was changed there: what is there replaces it."
             candidate.findings.append(Finding("changed_here", text))

@@ -1,6 +1,5 @@
 """Rows of Chatbot UI's table `models`: which may come in, and what is to be known of each."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,7 +12,6 @@ from gateway.secrets import Secret
 
 REQUIRED: Final = ("id", "user_id", "name", "model_id", "base_url", "api_key")
 """The columns without which nothing can be imported; older Chatbot UIs have no `context_length`."""
-_REFERENCE: Final = re.compile(r"\s*\{\s*(env|file)\s*=", re.IGNORECASE)
 
 
 def read_models(rows: Iterable[Raw], addresses: Addresses) -> list[Candidate]:
@@ -72,10 +70,6 @@ def look_at_key(key: str, values: Values) -> Secret | None:
     if not key.strip():
         values.notes.append(Finding("empty_key", "The API key is empty: requests carry none."))
         return Secret(key) if key else None
-    if _REFERENCE.match(key):
-        # A user of Chatbot UI typed it: here it must never name a variable or a file of the server's.
-        values.faults.append(Finding("key_is_reference", "The API key looks like a reference to a variable or a file."))
-        return None
     try:
         limits.api_key(key.strip())
     except InvalidValue:
