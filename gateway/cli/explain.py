@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.address import NotRunning
 from gateway.cli.endings import Failed
 from gateway.cli.output import print_fields, print_json, print_rows
-from gateway.cli.plugins.remote import NotRunning, Remote, remote_options
+from gateway.cli.plugins.remote import Remote, remote_options
 
 if TYPE_CHECKING:
     from gateway.cli.context import Context

@@ -14,14 +14,16 @@ from gateway.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = {
     "serve": Lazy("gateway.cli.serve:serve", "Run the gateway."),
-    "models": Lazy("gateway.cli.models:group", "Add, list, change and remove models."),
+    "models": Lazy("gateway.cli.models:group", "Add, list, change, test and remove models."),
     "import": Lazy("gateway.cli.importing:group", "Move in from another system."),
     "keys": Lazy("gateway.cli.keys:group", "Create, list, rotate and revoke virtual keys."),
     "db": Lazy("gateway.cli.db:group", "Look after the database's schema."),
     "secrets": Lazy("gateway.cli.secrets:group", "Look after the keys that seal secrets in the database."),
+    "chat": Lazy("gateway.cli.chat:chat", "Ask a model through a running gateway."),
     "doctor": Lazy("gateway.cli.doctor:doctor", "Find what is broken, and the command that repairs it."),
     "explain": Lazy("gateway.cli.explain:explain", "Show how a request would be answered."),
     "plugins": Lazy("gateway.cli.plugins:group", "Tell which plugins there are and what they do."),
+    "completion": Lazy("gateway.cli.completion:completion", "Print what completes commands in a shell."),
 }
 _EPILOG = """Exit codes: 0 = done, 1 = failed, 2 = wrong arguments or settings.
 

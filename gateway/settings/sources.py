@@ -12,7 +12,7 @@ from gateway.settings.problems import Path as KeyPath
 
 PREFIX = "GATEWAY_"
 CONFIG = "GATEWAY_CONFIG"
-_NO_SETTINGS = {CONFIG, "GATEWAY_ADMIN_KEY", "GATEWAY_DEBUG"}
+_NO_SETTINGS = {CONFIG, "GATEWAY_ADMIN_KEY", "GATEWAY_API_KEY", "GATEWAY_DEBUG"}
 """Variables the command line reads itself."""
 _PATHS = {("data_dir",), ("plugin_files",)}
 _KUBERNETES = re.compile(r"GATEWAY_(?:[A-Z0-9_]+_)?(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP|SCTP))(?:_[A-Z0-9_]+)?")

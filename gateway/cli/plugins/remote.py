@@ -5,12 +5,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
-from gateway.cli.address import own_url
-from gateway.cli.endings import Failed, Wrong
+from gateway.cli.address import Address, own_url
+from gateway.cli.endings import Failed
 from gateway.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -19,13 +18,8 @@ if TYPE_CHECKING:
 KEY = "GATEWAY_ADMIN_KEY"
 _SECONDS = 120.0
 """Longer than any start of plugins may take."""
-_CONNECT_SECONDS = 5.0
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-
-class NotRunning(Exception):
-    """Nobody answers at the address."""
 
 
 def remote_options(command: C) -> C:
@@ -47,16 +41,8 @@ class Remote:
     """A running gateway's control plane."""
 
     def __init__(self, settings: "Settings", url: str | None, key_file: Path | None) -> None:
-        self.url = (url or own_url(settings)).rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Wrong(f"--url: {self.url} is no address like http://127.0.0.1:8000.")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        try:
-            self._connection = kind(parts.hostname, parts.port, timeout=_CONNECT_SECONDS)
-        except ValueError as error:
-            raise Wrong(f"--url: {error}.") from error
-        self._prefix = parts.path
+        self._address = Address(url or own_url(settings))
+        self.url = self._address.url
         self._key_file = key_file
         self._settings = settings
 
@@ -69,23 +55,19 @@ class Remote:
         return self._ask("POST", path, question or {})
 
     def _ask(self, method: str, path: str, question: object) -> Any:
-        try:
-            self._connection.connect()
-        except OSError as error:
-            raise NotRunning(f"No gateway answers at {self.url}.") from error
-        self._connection.sock.settimeout(_SECONDS)
+        connection = self._address.connect(_SECONDS)
         import msgspec
 
         body = msgspec.json.encode(question)
-        headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
         try:
-            self._connection.request(method, self._prefix + path, body=body, headers=headers)
-            answer = self._connection.getresponse()
+            headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
+            connection.request(method, self._address.prefix + path, body=body, headers=headers)
+            answer = connection.getresponse()
             document = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise Failed(f"The gateway at {self.url} broke off: {type(error).__name__}.") from error
         finally:
-            self._connection.close()
+            connection.close()
         return _checked(answer.status, document, self.url)
 
     def _key(self) -> str:

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import click
 
+from gateway.cli.address import NotRunning
 from gateway.cli.endings import Failed
 from gateway.cli.output import print_json
-from gateway.cli.plugins.remote import NotRunning, Remote, remote_options, show
+from gateway.cli.plugins.remote import Remote, remote_options, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
