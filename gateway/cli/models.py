@@ -7,7 +7,7 @@ import click
 
 from gateway.cli.api_key import api_key_options
 from gateway.cli.endings import Failed, Wrong
-from gateway.cli.opened import work
+from gateway.cli.opened import running, settings, work
 from gateway.cli.output import print_fields, print_json, print_rows
 from gateway.cli.reach import denied
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group(name="models")
 def group() -> None:
-    """Add, list, change and remove models."""
+    """Add, list, change, test and remove models."""
 
 
 def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -165,6 +165,44 @@ def remove(model: str, as_json: bool) -> None:
         return found
 
     _print_changed(work(run), "Removed", as_json=as_json)
+
+
+@group.command()
+@click.argument("model", metavar="ID_OR_NAME")
+@click.option("--timeout", type=click.IntRange(1, 3600), default=60, show_default=True, help="Seconds for the answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def test(model: str, timeout: int, as_json: bool) -> None:
+    """Call one model, and tell what works.
+
+    It costs one short call, which goes the way of every call: through the address guard, the limits and the provider.
+    Keys by reference are looked up in this command's environment. Exit code 1 when clients would get no answers.
+    """
+    from gateway.cli.model_test import Report, ask, report
+
+    click.echo("This costs one short call at the upstream.", err=True)
+
+    async def run() -> Report:
+        from gateway.app import Application
+        from gateway.app.log import configure
+        from gateway.registry import ModelStore
+
+        configure("critical")  # what goes wrong is told by the report
+        application = Application(settings())
+        async with application.running():
+            found = await ModelStore(application.registry.database).find(model)
+            served = application.registry.snapshot.model(found.id)
+            if served is None:
+                why = "its secrets cannot be opened" if found.enabled else "it is disabled"
+                raise Failed(f"The model {found.name} is not served: {why}.")
+            return report(served, await ask(application.pipeline, served, timeout), timeout)
+
+    found = running(run)
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(("CHECK", "RESULT", "FINDING"), [(c.check, c.result, c.finding) for c in found.checks], empty="")
+    if not found.works:
+        raise Failed(f"The model {found.name} does not answer as it should.")
 
 
 def _checked_url(value: str) -> str:
