@@ -49,6 +49,8 @@ class LazyGroup(click.Group):
         if self.get_command(ctx, name) is not None:
             return name, _load_from_plugin(ctx, name), args[1:]
         if not name.startswith("-"):
+            if self._takes_announced and (command := _load_from_file(ctx, name)) is not None:
+                return name, command, args[1:]
             ctx.fail(f"No such command {name!r}.{_nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
@@ -62,6 +64,20 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
     near = get_close_matches(name, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _load_from_file(ctx: click.Context, name: str) -> click.Command | None:
+    """The command of that name that a single file of the settings adds; wrong settings name no file."""
+    from gateway.runtime.commands import register_file_commands
+    from gateway.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(ctx.obj.config)
+    except SettingsError:
+        return None
+    collected = click.Group(name="plugins")
+    register_file_commands(collected, settings)
+    return collected.commands.get(name)
 
 
 def _load_from_plugin(ctx: click.Context, name: str) -> click.Command:

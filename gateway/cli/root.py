@@ -37,11 +37,13 @@ class _Root(LazyGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the options before the command."""
+        """Read the options before the command, whose name a plugin may have to explain by the settings."""
         try:
-            return super().make_context(info_name, args, parent, **extra)
+            ctx = super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             raise _in_words(error) from error
+        ctx.obj = Context(ctx.params["config"])
+        return ctx
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -100,7 +102,5 @@ def _expected() -> tuple[type[Exception], ...]:
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file, instead of gateway.toml."
 )
 @click.version_option(__version__, prog_name="litestar-gateway", message="%(prog)s %(version)s")
-@click.pass_context
-def main(ctx: click.Context, config: Path | None) -> None:
+def main(config: Path | None) -> None:
     """A streaming LLM gateway: truthful, pluggable, fast, safe."""
-    ctx.obj = Context(config)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.runtime.discovery import GROUP
 from gateway.runtime.loader import load_plugins
-from gateway.runtime.plugins import PluginLoadError, State
+from gateway.runtime.plugins import PluginLoadError, Plugins, State
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,11 +37,26 @@ def register_commands(cli: "click.Group", command: str, settings: Settings) -> N
     for entry in plugins.entries:
         if entry.state is not State.ACTIVE:
             raise PluginLoadError(f"the command '{command}' is of {entry.title}, which is not active: {entry.reason}")
+    _add(cli, plugins)
+    if command not in cli.commands:
+        raise PluginLoadError(f"{plugins.entries[0].title}: it announces the command '{command}' and does not add it")
+
+
+def register_file_commands(cli: "click.Group", settings: Settings) -> None:
+    """Let the single files of the settings add their commands: they have no metadata to announce them by.
+
+    Files that cannot be loaded add none; raises `PluginLoadError` when the hook of one fails.
+    """
+    for name in dict.fromkeys(file.stem for file in settings.plugin_files):
+        plugins = load_plugins(settings, only=name)
+        if all(entry.state is State.ACTIVE for entry in plugins.entries):
+            _add(cli, plugins)
+
+
+def _add(cli: "click.Group", plugins: Plugins) -> None:
     try:
         plugins.manager.hook.register_commands(cli=cli)
     except (Exception, SystemExit) as error:  # the border: a plugin's code may raise anything
         raise PluginLoadError(
             f"{plugins.entries[0].title}: its hook 'register_commands' failed: {type(error).__name__}: {error}"
         ) from error
-    if command not in cli.commands:
-        raise PluginLoadError(f"{plugins.entries[0].title}: it announces the command '{command}' and does not add it")
