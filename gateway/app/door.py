@@ -1,6 +1,7 @@
 """The gateway object each plugin's hooks receive."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,13 +26,15 @@ class Listening(msgspec.Struct, frozen=True):
 class PluginDoor:
     """What one plugin may use of the application; parts that open later are looked up when asked for."""
 
-    __slots__ = ("_application", "_entry", "log")
+    __slots__ = ("_application", "_entry", "log", "state")
 
     def __init__(self, application: "Application", entry: PluginEntry) -> None:
         self._application = application
         self._entry = entry
         self.log: Logger = FieldLogger(f"gateway.plugins.{entry.name}", plugin=entry.name)
         """Bound to the plugin's name."""
+        self.state = SimpleNamespace()
+        """The plugin's own, of this generation."""
 
     @property
     def settings(self) -> Any:

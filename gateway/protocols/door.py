@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol, TypeAlias
 
 from gateway.domain import Model, Principal, Timeouts
@@ -97,6 +98,11 @@ class Gateway(Protocol):
     @property
     def serving(self) -> "Serving":
         """How and where the gateway is served."""
+        ...
+
+    @property
+    def state(self) -> SimpleNamespace:
+        """The plugin's own: what one of its hooks puts there, the others find; every generation begins with none."""
         ...
 
     @property

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -107,6 +108,7 @@ class StandInGateway:
         self.log = RecordingLog()
         self.serving = Loopback()
         self.stats = Stats()
+        self.state = SimpleNamespace()
 
     async def serve(
         self, scope: Any, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None

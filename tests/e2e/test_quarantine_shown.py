@@ -56,5 +56,11 @@ async def test_a_quarantined_sink_shows_in_the_health_the_list_and_the_metrics(t
             assert row["reason"] == "it keeps failing in usage_sinks"
             text = await gateway.command("plugins", "list", "--url", url)
             assert "quarantined" in text
+            asker = [("authorization", f"Bearer {admin.key}")]
+            metrics = (await gateway.client.request("GET", "/metrics", headers=asker)).body.decode()
+            assert 'gateway_plugin_quarantined{plugin="fullsink",stage="usage_sinks"} 1.0\n' in metrics
+            assert (
+                f'gateway_plugin_errors_total{{plugin="fullsink",stage="usage_sinks"}} {fault["failures"]}' in metrics
+            )
             assert (await gateway.client.request("GET", "/admin/health")).status == 401
             assert "plugin_quarantined" in gateway.log

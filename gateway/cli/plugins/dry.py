@@ -1,5 +1,6 @@
 """Load and assemble the plugins as `serve` would, and serve nothing."""
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, assemble, load_plugins
@@ -56,6 +57,8 @@ class _Door:
     def __init__(self, settings: Settings, entry: PluginEntry) -> None:
         self._settings = settings
         self._entry = entry
+        self.state = SimpleNamespace()
+        """The plugin's own."""
 
     @property
     def settings(self) -> Any:

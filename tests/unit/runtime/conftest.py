@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from textwrap import dedent
 
@@ -58,8 +59,8 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     def loaded(*names: str, ours: bool = False, files: tuple[Path, ...] = (), **environ: str) -> Plugins:
         variables = {"GATEWAY_DATA_DIR": str(tmp_path), **environ}
         if not ours:
-            mine = ("CHATBOT_UI", "KEYS", "OPENAI", "REGISTRY", "SUPABASE")
-            variables |= {f"GATEWAY_PLUGINS__{name}__ENABLED": "false" for name in mine}
+            points = distribution("litestar-gateway").entry_points.select(group="litestar_gateway.plugins")
+            variables |= {f"GATEWAY_PLUGINS__{point.name.upper()}__ENABLED": "false" for point in points}
         variables |= {f"GATEWAY_PLUGINS__{name.upper()}__ENABLED": "true" for name in names}
         return load_plugins(load_settings(environ=variables), files=files)
 

@@ -1,0 +1,44 @@
+"""What a process says of itself: the gateway's own numbers, as samples."""
+
+import platform
+
+from gateway import API_VERSION, __version__
+from gateway.protocols import Stats
+from gateway_metrics.catalog import (
+    BUILD,
+    DRAINING,
+    GENERATION,
+    IN_FLIGHT,
+    MODEL_COOLING,
+    PLUGIN_ERRORS,
+    PLUGIN_QUARANTINED,
+    SNAPSHOT_AGE,
+    USAGE_DROPPED,
+    USAGE_WAITING,
+    WORKERS,
+)
+from gateway_metrics.shared import Counts, Sample
+from gateway_metrics.tally import Key
+
+_COOLING = 200
+"""Upstreams that are named at once, the longest first."""
+
+
+def sampled(stats: Stats) -> Sample:
+    """The numbers of this process now."""
+    counts: Counts = [((USAGE_DROPPED.name,), [stats.usage_dropped])]
+    counts += [((PLUGIN_ERRORS.name, fault.plugin, fault.stage), [fault.failures]) for fault in stats.faults]
+    gauges: list[tuple[Key, float]] = [
+        ((IN_FLIGHT.name,), stats.in_flight),
+        ((USAGE_WAITING.name,), stats.usage_waiting),
+        ((DRAINING.name,), float(stats.draining)),
+        ((GENERATION.name,), stats.generation),
+        ((WORKERS.name,), 1),
+        ((BUILD.name, __version__, API_VERSION, platform.python_version()), 1),
+    ]
+    if stats.snapshot_age is not None:
+        gauges.append(((SNAPSHOT_AGE.name,), round(stats.snapshot_age, 3)))
+    gauges += [((PLUGIN_QUARANTINED.name, fault.plugin, fault.stage), float(fault.quarantined)) for fault in stats.faults]
+    cooling = sorted(stats.cooling, key=lambda one: -one.seconds)[:_COOLING]
+    gauges += [((MODEL_COOLING.name, one.model, one.provider), round(one.seconds, 3)) for one in reversed(cooling)]
+    return Sample(counts, gauges)
