@@ -1,10 +1,11 @@
 """Where a running gateway is asked, and the connection to it."""
 
 import http.client
+import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.cli.endings import Wrong
+from gateway.cli.endings import Failed, Wrong
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -41,12 +42,25 @@ class Address:
         """What the paths of its surfaces begin with."""
 
     def connect(self, seconds: float | None) -> http.client.HTTPConnection:
-        """A connection on which every read may take that long; raises `NotRunning`."""
+        """A connection on which every read may take that long; raises `NotRunning`, `Failed` for untrusted TLS.
+
+        Certificates are verified as everywhere in Python: by the system's authorities, or those of `SSL_CERT_FILE`.
+        """
         connection = self._kind(self._host, self._port, timeout=_CONNECT_SECONDS)
         try:
             connection.connect()
+        except ssl.SSLError as error:  # somebody answers: nothing must be done in its place
+            connection.close()
+            raise Failed(_untrusted(self.url, error)) from error
         except OSError as error:
             connection.close()
             raise NotRunning(f"No gateway answers at {self.url}.") from error
         connection.sock.settimeout(seconds)
         return connection
+
+
+def _untrusted(url: str, error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.rstrip(".")
+        return f"The certificate of {url} is not trusted: {why}. SSL_CERT_FILE names authorities of your own."
+    return f"What answers at {url} speaks no TLS that can be trusted ({error.reason})."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gateway.cli.address import Address, own_url
+from gateway.cli.address import Address, NotRunning, own_url
 from gateway.cli.endings import Failed
 from gateway.cli.output import print_json
 
@@ -43,6 +43,7 @@ class Remote:
     def __init__(self, settings: "Settings", url: str | None, key_file: Path | None) -> None:
         self._address = Address(url or own_url(settings))
         self.url = self._address.url
+        self._named = url is not None
         self._key_file = key_file
         self._settings = settings
 
@@ -51,11 +52,16 @@ class Remote:
         return self._ask("GET", path, {})
 
     def post(self, path: str, question: object = None) -> Any:
-        """What the control plane answers; raises `NotRunning`, or `Failed` with its reason."""
+        """What the control plane answers; raises `NotRunning` where no `url` was named, or `Failed` with its reason."""
         return self._ask("POST", path, question or {})
 
     def _ask(self, method: str, path: str, question: object) -> Any:
-        connection = self._address.connect(_SECONDS)
+        try:
+            connection = self._address.connect(_SECONDS)
+        except NotRunning as error:
+            if self._named:  # what is asked of another gateway is not to be done on this machine instead
+                raise Failed(str(error)) from error
+            raise
         import msgspec
 
         body = msgspec.json.encode(question)
