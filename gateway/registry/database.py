@@ -97,7 +97,7 @@ class Database:
 
     @asynccontextmanager
     async def changing_keys(self) -> AsyncIterator[AsyncConnection]:
-        """A writing transaction while nobody else seals anything, or changes the keyring."""
+        """A writing transaction while nobody else seals: for changes of the keyring, and of many values at once."""
         async with self.change() as connection:
             await self._lock_keys(connection, sa.func.pg_advisory_xact_lock(_LOCK))
             self._take_up()

@@ -52,7 +52,8 @@ async def take_in(
     database: Database, incoming: Sequence[Incoming], told: Callable[[], object] = lambda: None
 ) -> list[Placed]:
     """Add or update these models, all or none; `told` is called once for each."""
-    async with database.change() as connection:
+    # Alone: whoever seals locks rows before the generation, and here it is the other way round.
+    async with database.changing_keys() as connection:
         # A second import waits here, and then sees what this one wrote.
         await connection.execute(sa.select(generation.c.value).with_for_update())
         stored = await _stored(connection)
