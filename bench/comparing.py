@@ -1,6 +1,7 @@
 """What plugins cost: gateways that differ in them only, asked in turn."""
 
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 
 import msgspec
 
@@ -8,7 +9,8 @@ from bench.gateways import Variant, World, gateways
 from bench.noop import KINDS
 from bench.rounds import Rounds
 from bench.scenarios import COMPARED, Scenario
-from bench.target import Target, Unavailable
+from bench.target import Unavailable
+from gateway.runtime.discovery import GROUP, OURS
 
 BASE = Variant()
 OBSERVERS = (
@@ -16,8 +18,8 @@ OBSERVERS = (
     Variant("10 observers", "observers", 10),
     Variant("10 observers of deltas", "delta_observers", 10),
 )
-DEFAULTS = ("keys", "supabase")
-"""Default plugins that a request can do without; the others are what it asks for."""
+_NEEDED = ("chatbot_ui", "openai", "registry")
+"""Default plugins that the requests of the comparison need."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -36,6 +38,9 @@ def compare(title: str, world: World, variants: Sequence[Variant], surface: str,
         if len(targets) != len(variants):
             raise Unavailable(f"the surface {surface} is not served")
         rounds.run(COMPARED, targets)
+        for scenario, target in ((scenario, target) for scenario in COMPARED for target in targets):
+            if trouble := rounds.trouble(scenario, target.name):
+                raise Unavailable(trouble)
         return Comparison(title, targets[0].name, [target.name for target in targets[1:]], rounds)
 
 
@@ -56,6 +61,7 @@ def without(plugin: str) -> tuple[Variant, ...]:
     return (Variant("all defaults", environ=environ), Variant(f"without {plugin}", off=(plugin,), environ=environ))
 
 
-def names_of(targets: Sequence[Target]) -> list[str]:
-    """What the targets are called."""
-    return [target.name for target in targets]
+def spared() -> Sequence[str]:
+    """The default plugins that a request can do without."""
+    ours = [point for point in entry_points(group=GROUP) if point.dist and point.dist.name == OURS]
+    return [point.name for point in ours if point.name not in _NEEDED]

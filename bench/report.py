@@ -42,7 +42,8 @@ def scenario_table(scenario: Scenario, rounds: Rounds, names: Sequence[str], our
             continue
         ratio = spreads[0].median / reference.median if reference and reference.median else float("nan")
         rows.append([name, *(shown(spread) for spread in spreads), f"{ratio:.2f}"])
-    return Table(scenario.title, ["", *scenario.figures, f"{leading} to ours"], rows)
+    note = " ".join(filter(None, (rounds.trouble(scenario, name) for name in names)))
+    return Table(scenario.title, ["", *scenario.figures, f"{leading} to ours"], rows, note)
 
 
 def comparison_table(comparison: Comparison) -> Table:

@@ -73,6 +73,13 @@ class Rounds:
             file=sys.stderr,
         )
 
+    def trouble(self, scenario: Scenario, target: str) -> str:
+        """What was wrong with its answers; empty when nothing was."""
+        samples = self.samples.get((scenario.name, target), [])
+        wrong = sum(sample.wrong for sample in samples)
+        said = next((sample.sample for sample in samples if sample.sample), "")
+        return f"{target}: {wrong:,} wrong answers{f', the first said {said!r}' if said else ''}." if wrong else ""
+
     def figure(self, scenario: Scenario, target: str, name: str) -> Spread | None:
         """One figure of all repeats; None when it was not measured."""
         samples = self.samples.get((scenario.name, target))

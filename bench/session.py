@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bench.certificate import write_certificate
-from bench.comparing import DEFAULTS, OBSERVERS, compare, extras, kinds, without
+from bench.comparing import OBSERVERS, compare, extras, kinds, spared, without
 from bench.contestants import direct, peers
 from bench.gateways import Variant, World, gateways
 from bench.machine import Cores
@@ -56,7 +56,7 @@ class Session:
         if "workers" in wanted:
             yield from self._workers(surface)
         if "plugins" in wanted:
-            for plugin in DEFAULTS:
+            for plugin in spared():
                 yield from self._compared(f"The plugin {plugin}", without(plugin), surface)
         if "extras" in wanted:
             for kind in kinds():
