@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from gateway.events import Event
-from gateway.protocols import RequestTransform, StreamTransform
+from gateway.protocols import RequestTransform, StreamObserver, StreamTransform
 
 _TRANSFORMS = (RequestTransform, StreamTransform)
 
@@ -29,11 +29,17 @@ def check(hook: str, protocol: type, candidate: object) -> None:
             wrong = _method(getattr(candidate, name, None), model)
             if wrong:
                 raise _refusal(hook, candidate, f"needs {_shown(name, model)}; {wrong}")
+    if protocol is StreamObserver and hasattr(candidate, "settled") and (wrong := _method(candidate.settled, _settled)):
+        raise _refusal(hook, candidate, f"has {_shown('settled', _settled)[2:]} that nobody can call; {wrong}")
     for name in ("before", "after"):
         if not _are_names(getattr(candidate, name, ())):
             raise _refusal(hook, candidate, f"has an attribute '{name}' that is no tuple of plugins' names")
     if protocol in _TRANSFORMS and getattr(candidate, "on_error", "fail") not in ("fail", "skip"):
         raise _refusal(hook, candidate, "has an attribute 'on_error' that is neither 'fail' nor 'skip'")
+
+
+def _settled(self: object, exchange: object, records: object) -> None:
+    """What an observer's optional method looks like."""
 
 
 def _are_events(value: object) -> bool:

@@ -4,8 +4,8 @@ import copy
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.domain import Exchange, Model
-from gateway.events import End, Event, Failure, Finish, Opaque, Reasoning, Refusal, Start, Text, ToolCall, Usage
+from gateway.domain import Exchange, Model, Outcome
+from gateway.events import Answer, End, Event, Failure, Finish, Opaque, Reasoning, Refusal, Start, Text, ToolCall, Usage
 from gateway.requests import ChatRequest
 from gateway.testing.asked import chat_request
 from gateway.testing.bench import exchange_of
@@ -44,4 +44,17 @@ def exchange_with(request: ChatRequest | None = None, *, number: int = 1) -> Exc
     model = Model(id="1", name="m", model_id="m", base_url="http://127.0.0.1:1/v1")
     exchange = exchange_of(request or chat_request("m"), model)
     exchange.id = f"{number:032x}"
+    return exchange
+
+
+def settled(exchange: Exchange, outcome: Outcome) -> Exchange:
+    """The exchange after it has ended so: with an answer or none, with usage or none."""
+    exchange.outcome = outcome
+    if outcome in (Outcome.REJECTED, Outcome.GATEWAY_ERROR):
+        exchange.attempts.clear()
+        return exchange
+    exchange.answer = Answer()
+    if outcome is Outcome.OK:
+        exchange.answer.note(Finish(reason="stop"))
+        exchange.answer.note(Usage(input=11, output=7))
     return exchange

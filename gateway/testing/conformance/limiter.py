@@ -5,14 +5,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gateway.domain import Exchange, Model, Outcome
+from gateway.domain import Exchange, Outcome
 from gateway.errors import GatewayError
-from gateway.events import Answer, Finish, Usage
 from gateway.protocols import Limiter
 from gateway.runtime import Generation, Registered
-from gateway.testing.asked import chat_request
-from gateway.testing.bench import exchange_of
 from gateway.testing.canned import CHAT
+from gateway.testing.conformance.answers import exchange_with, settled
 from gateway.testing.conformance.manners import MannersChecks
 from gateway.testing.conformance.suite import cases, check, fail, skip
 
@@ -31,9 +29,9 @@ class LimiterConformance(MannersChecks):
 
     async def use(self, made: Any) -> None:
         """One exchange, settled."""
-        exchange = _exchange()
+        exchange = exchange_with()
         await made.acquire(exchange)
-        await made.settle(_settled(exchange, Outcome.OK))
+        await made.settle(settled(exchange, Outcome.OK))
 
     async def taken(self, exchange: Exchange) -> bool:
         """Whether it takes the exchange; ends the check when it raises what no client can be told."""
@@ -54,12 +52,12 @@ class LimiterConformance(MannersChecks):
     async def test_settles_every_outcome(self, outcome: str) -> None:
         """Every exchange it took is settled: with an answer or none, with usage or none."""
         async with self.bench():
-            exchange = _exchange()
+            exchange = exchange_with()
             if not await self.taken(exchange):
                 fail("refuses the first exchange of all")
             limiter: Limiter = self.under_test
             try:
-                await limiter.settle(_settled(exchange, Outcome(outcome)))
+                await limiter.settle(settled(exchange, Outcome(outcome)))
             except Exception as error:  # noqa: BLE001 - this is what the check is about
                 fail(f"raises {type(error).__name__} when an exchange that ended with '{outcome}' is settled: {error}")
 
@@ -70,7 +68,7 @@ class LimiterConformance(MannersChecks):
         if not room:
             skip("declare `room`, the number of exchanges it takes at one time")
         async with self.bench():
-            taken = await asyncio.gather(*(self.taken(_exchange(number)) for number in range(room + 5)))
+            taken = await asyncio.gather(*(self.taken(exchange_with(number=number)) for number in range(room + 5)))
         if sum(taken) != room:
             fail(f"took {sum(taken)} exchanges of {room + 5} that came at one time; its room is {room}")
 
@@ -78,7 +76,7 @@ class LimiterConformance(MannersChecks):
     async def test_leaves_the_exchange_as_it_is(self) -> None:
         """It may look at request, route and caller, and change none of them."""
         async with self.bench():
-            exchange = _exchange()
+            exchange = exchange_with()
             before = (exchange.request, exchange.route, exchange.principal, dict(exchange.request.fields))  # type: ignore[union-attr]
             await self.taken(exchange)
             after = (exchange.request, exchange.route, exchange.principal, dict(exchange.request.fields))  # type: ignore[union-attr]
@@ -93,23 +91,3 @@ class LimiterConformance(MannersChecks):
             asked = await bench.ask("limited")
         if asked.problem:
             fail(f"lets no exchange through: {asked.problem}")
-
-
-def _exchange(number: int = 0) -> Exchange:
-    model = Model(id="1", name="m", model_id="m", base_url="http://127.0.0.1:1/v1")
-    exchange = exchange_of(chat_request("m"), model)
-    exchange.id = f"{number:032x}"
-    return exchange
-
-
-def _settled(exchange: Exchange, outcome: Outcome) -> Exchange:
-    """The exchange after its end."""
-    exchange.outcome = outcome
-    if outcome in (Outcome.REJECTED, Outcome.GATEWAY_ERROR):
-        exchange.attempts.clear()
-        return exchange
-    exchange.answer = Answer()
-    if outcome is Outcome.OK:
-        exchange.answer.note(Finish(reason="stop"))
-        exchange.answer.note(Usage(input=11, output=7))
-    return exchange

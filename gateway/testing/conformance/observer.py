@@ -9,16 +9,17 @@ from typing import Any
 
 import msgspec
 
-from gateway.domain import Exchange
+from gateway.domain import Exchange, Outcome
 from gateway.events import Event, Usage
 from gateway.protocols import OBSERVED, StreamObserver
 from gateway.runtime import Generation, Registered
 from gateway.testing.canned import CHAT, difference
-from gateway.testing.conformance.answers import ANSWERS, events_of, exchange_with
+from gateway.testing.conformance.answers import ANSWERS, events_of, exchange_with, settled
 from gateway.testing.conformance.manners import MannersChecks
 from gateway.testing.conformance.suite import cases, check, fail, skip
 from gateway.testing.standin import RecordingLog
 from gateway.testing.upstream import Ending, reply
+from gateway.usage import usage_record
 
 _Callback = Callable[[Sequence[Event]], Any]
 
@@ -109,6 +110,19 @@ class ObserverConformance(MannersChecks):
             fail("mutates the events it is told; what changes answers is a stream transform")
         if (exchange.request, exchange.route, exchange.principal) != before[1]:
             fail("mutates the exchange it is told of")
+
+    @cases(*(outcome.value for outcome in Outcome))
+    async def test_hears_of_every_end(self, outcome: str) -> None:
+        """`settled`, where it has one, is called for every exchange: with attempts and an answer, or without."""
+        async with self.bench():
+            hears = getattr(self.under_test, "settled", None)
+            if hears is None:
+                skip("it has no `settled`")
+            exchange = settled(exchange_with(), Outcome(outcome))
+            try:
+                hears(exchange, [usage_record(attempt) for attempt in exchange.attempts])
+            except Exception as error:  # noqa: BLE001 - this is what the check is about
+                fail(f"raises {type(error).__name__} when an exchange that ended with '{outcome}' is settled: {error}")
 
     @cases("whole", "broken", "refused")
     async def test_the_pipeline_serves_with_it(self, how: str) -> None:

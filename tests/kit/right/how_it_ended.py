@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from gateway import Event, Exchange, Failure, Finish, Gateway, StreamObserver, Text, hookimpl
+from gateway import Event, Exchange, Failure, Finish, Gateway, StreamObserver, Text, UsageRecord, hookimpl
 
 
 class HowItEnded:
@@ -32,6 +32,9 @@ class Characters:
 
     def _told(self, events: Sequence[Event]) -> None:
         self.total += sum(len(event.text) for event in events if isinstance(event, Text))
+
+    def settled(self, exchange: Exchange, records: Sequence[UsageRecord]) -> None:
+        self.total += sum(record.output_tokens or 0 for record in records)
 
 
 class Blind:

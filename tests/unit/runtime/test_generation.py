@@ -147,6 +147,11 @@ WRONG = {
         "        def start(self, exchange): ...\n    return [O()]",
         "has an attribute 'wants' that is no set of event classes",
     ),
+    "observer that settles later": (
+        "def register_stream_observers(gateway):\n    class O:\n        def start(self, exchange): ...\n"
+        "        async def settled(self, exchange, records): ...\n    return [O()]",
+        "has method 'def settled(self, exchange, records)' that nobody can call; it is 'async def'",
+    ),
     "before a text": (
         "def register_usage_sinks(gateway):\n    class S:\n        before = 'registry'\n"
         "        async def write(self, records): ...\n    return [S()]",
