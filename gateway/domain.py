@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gateway.requests import ChatRequest
 
 Scope = Literal["chat", "admin"]
+Lane = Literal["exact", "parsed", "translated"]
+"""How an answer passed: its bytes as they came, in its dialect with changes, or in another dialect."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -185,6 +187,7 @@ class Attempt:
         "exchange",
         "first_content",
         "id",
+        "lane",
         "model",
         "number",
         "outcome",
@@ -204,6 +207,8 @@ class Attempt:
         """Monotonic time of the first content event."""
         self.ended: float | None = None
         self.upstream_status: int | None = None
+        self.lane: Lane | None = None
+        """Known once the upstream has answered."""
         self.answer: Answer | None = None
         self.error: GatewayError | None = None
         self.outcome: Outcome | None = None

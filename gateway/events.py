@@ -1,9 +1,12 @@
 """Frames, events and the answer: what an upstream says, in words every dialect shares."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from gateway.parts import Collected
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "pause", "error", "other"]
 
@@ -79,6 +82,19 @@ class ToolCall(Event, frozen=True, gc=False):
     arguments: str = ""
     kind: Literal["function", "custom"] = "function"
     signature: str | None = None
+
+
+class Citation(Event, frozen=True, gc=False):
+    """Where a piece of the text comes from; `start` and `end` count characters of it. `native` is its own shape."""
+
+    url: str | None = None
+    title: str | None = None
+    quote: str | None = None
+    start: int | None = None
+    end: int | None = None
+    part: int | None = None
+    choice: int = 0
+    native: Any = None
 
 
 class Usage(Event, frozen=True, gc=False):
@@ -167,15 +183,36 @@ _MESSAGES = {
 class Answer:
     """What is known of one attempt's answer so far; the only judge of how it ended."""
 
-    __slots__ = ("deltas", "ended", "expected", "failure", "finish", "model", "name", "seen", "usage")
+    __slots__ = (
+        "collected",
+        "created",
+        "deltas",
+        "dialect",
+        "ended",
+        "expected",
+        "failure",
+        "finish",
+        "finished",
+        "model",
+        "name",
+        "seen",
+        "usage",
+    )
 
-    def __init__(self, expected: int = 1) -> None:
+    def __init__(self, expected: int = 1, *, dialect: str = "", collected: "Collected | None" = None) -> None:
         self.expected = expected
         """How many choices were asked for."""
+        self.dialect = dialect
+        """Whose answer it is: the upstream's dialect, which its signatures and native words belong to."""
+        self.collected = collected
+        """What goes to the client, where that is a whole answer."""
         self.name: str | None = None
         self.model: str | None = None
+        self.created: int | None = None
         self.usage: Usage | None = None
         self.finish: dict[int, FinishReason] = {}
+        self.finished: dict[int, Finish] = {}
+        """By choice, as it was told."""
         self.seen: set[int] = set()
         self.deltas = 0
         """Content frames seen; the base of an estimate when nobody reports usage."""
@@ -195,10 +232,11 @@ class Answer:
             self.seen.add(event.choice)  # type: ignore[attr-defined]
         elif isinstance(event, Finish):
             self.finish[event.choice] = event.reason
+            self.finished[event.choice] = event
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Start):
-            self.name, self.model = event.id, event.model
+            self.name, self.model, self.created = event.id, event.model, event.created
         elif kind is End:
             self.ended = True
         elif isinstance(event, Failure):

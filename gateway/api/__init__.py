@@ -7,6 +7,7 @@ from gateway.api.admin import AdminGuard, Condition, Control, Draining, WorkerSt
 from gateway.api.health import health_handlers
 from gateway.api.refusal import Refusal, refusal
 from gateway.api.unmatched import exception_handlers
+from gateway.api.v1 import chat_handlers, model_handlers
 
 __all__ = (
     "AdminGuard",
@@ -17,7 +18,9 @@ __all__ = (
     "WorkerStatus",
     "admin_guard",
     "admin_router",
+    "chat_handlers",
     "exception_handlers",
     "health_handlers",
+    "model_handlers",
     "refusal",
 )

@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandlersMap, Scope
 
 from gateway.api.refusal import refusal
 from gateway.errors import GatewayError
+from gateway.wire.envelope import error_answer
 
 _log = logging.getLogger("gateway.api")
 _MESSAGES = {404: "Nothing is served at {path}.", 405: "{method} is not allowed at {path}."}
@@ -39,7 +40,10 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 
 def _answer_gateway(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
-    return _respond(request.scope["path"], error.status, error.message, headers)
+    if not request.scope["path"].startswith("/v1/"):
+        return _respond(request.scope["path"], error.status, error.message, headers)
+    status, said, body = error_answer(error)
+    return Response(body, status_code=status, headers={**headers, **dict(said)})
 
 
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -24,4 +24,18 @@ def topology(exchange: Exchange) -> Headers:
     if exchange.attempts and exchange.attempts[-1].first_content is not None:
         spent["upstream"] = exchange.attempts[-1].first_content - exchange.attempts[-1].started
     spent["total"] = time.monotonic() - exchange.started
-    return (("server-timing", ", ".join(f"{name};dur={1000 * seconds:.3f}" for name, seconds in spent.items())),)
+    timing = ", ".join(f"{name};dur={1000 * seconds:.3f}" for name, seconds in spent.items())
+    return (("server-timing", timing), *_attempted(exchange))
+
+
+def _attempted(exchange: Exchange) -> Headers:
+    if not exchange.attempts:
+        return ()
+    last = exchange.attempts[-1]
+    lane: Headers = () if last.lane is None else (("x-gateway-lane", last.lane),)
+    return (
+        ("x-gateway-model", last.model.id),
+        ("x-gateway-provider", last.model.provider),
+        ("x-gateway-attempts", str(len(exchange.attempts))),
+        *lane,
+    )

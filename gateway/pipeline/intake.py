@@ -7,7 +7,9 @@ from gateway.events import Event, Failure, Frame, FrameTooLarge
 from gateway.protocols import UpstreamDialect
 
 BODY_LIMIT = 1 << 20
-"""Bytes of an answer that is no stream: as much as one event may have."""
+"""Bytes of an answer that is no stream although one was asked for: as much as one event may have."""
+WHOLE_LIMIT = 1 << 26
+"""Bytes of a whole answer that was asked for."""
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _EVENT_STREAM = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
@@ -17,61 +19,85 @@ _LONGEST_FIELD = len(b"event:")
 class Intake:
     """Reads one attempt's answer; what kind of body it is, is judged by content type and first bytes."""
 
-    __slots__ = ("_body", "_dialect", "_feed", "_framing", "_reader")
+    __slots__ = ("_cut", "_dialect", "_framing", "_pieces", "_size", "body_limit", "reader")
 
     def __init__(self, dialect: UpstreamDialect, *, content_type: str, lenient: bool) -> None:
         self._dialect = dialect
         self._framing = dialect.framing(lenient=lenient)
-        self._reader = dialect.reader(lenient=lenient)
-        self._body = b""
+        self.reader = dialect.reader(lenient=lenient)
+        self.body_limit = BODY_LIMIT
+        self._pieces: list[bytes] = []
+        self._size = 0
         event_stream = content_type.partition(";")[0].strip().lower() == "text/event-stream"
-        self._feed: Callable[[bytes], list[Event]] = self._sniff_stream if event_stream else self._sniff_any
+        self._cut: Callable[[bytes], list[Frame]] = self._sniff_stream if event_stream else self._sniff_any
+
+    @property
+    def body(self) -> bytes:
+        """The answer so far where it is no stream."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
+
+    def cut(self, data: bytes) -> list[Frame]:
+        """The frames that `data` completed, none of an answer that is no stream.
+
+        Raises `FrameTooLarge` when an event or a body is larger than it may be.
+        """
+        return self._cut(data)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events of the frames that `data` completed; a partial frame waits."""
-        return self._feed(data)
+        try:
+            return self._read(self._cut(data))
+        except FrameTooLarge:
+            return [too_large()]
 
     def end(self) -> list[Event]:
         """What a complete HTTP message still holds: a last frame, or the body of an answer that is no stream."""
-        if self._feed == self._frames:
-            return self._read(self._framing.end())
-        return self._dialect.read_answer(self._body, 200) if self._body else []
+        if self._cut == self._framing.feed:
+            try:
+                return self._read(self._framing.end())
+            except FrameTooLarge:
+                return [too_large()]
+        return self._dialect.read_answer(self.body, 200) if self._pieces else []
 
-    def _sniff_stream(self, data: bytes) -> list[Event]:
+    def _sniff_stream(self, data: bytes) -> list[Frame]:
         """Announced as an event stream: anything is one that does not begin like JSON or HTML."""
-        self._body += data
-        start = self._body.removeprefix(_BOM).lstrip(_SPACE)[:1]
+        self._keep(data)
+        start = self.body.removeprefix(_BOM).lstrip(_SPACE)[:1]
         return self._decide(stream=start not in b"{[<") if start else []
 
-    def _sniff_any(self, data: bytes) -> list[Event]:
+    def _sniff_any(self, data: bytes) -> list[Frame]:
         """Announced as something else, or not at all: an event stream begins with one of its fields."""
-        self._body += data
-        start = self._body.removeprefix(_BOM).lstrip(_SPACE)[:_LONGEST_FIELD]
+        self._keep(data)
+        start = self.body.removeprefix(_BOM).lstrip(_SPACE)[:_LONGEST_FIELD]
         if _EVENT_STREAM.match(start):
             return self._decide(stream=True)
         return [] if len(start) < _LONGEST_FIELD else self._decide(stream=False)
 
-    def _decide(self, *, stream: bool) -> list[Event]:
-        data, self._body = self._body, b""
-        self._feed = self._frames if stream else self._collect
-        return self._feed(data)
+    def _decide(self, *, stream: bool) -> list[Frame]:
+        if not stream:
+            self._cut = self._keep
+            return []
+        data, self._pieces = self.body, []
+        self._cut = self._framing.feed
+        return self._cut(data)
 
-    def _collect(self, data: bytes) -> list[Event]:
-        self._body += data
-        return [] if len(self._body) <= BODY_LIMIT else [_too_large()]
-
-    def _frames(self, data: bytes) -> list[Event]:
-        try:
-            return self._read(self._framing.feed(data))
-        except FrameTooLarge:
-            return [_too_large()]
+    def _keep(self, data: bytes) -> list[Frame]:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > self.body_limit:
+            self._pieces.clear()
+            raise FrameTooLarge(self.body_limit)
+        return []
 
     def _read(self, frames: list[Frame]) -> list[Event]:
+        read = self.reader.read
         if len(frames) == 1:
-            return self._reader.read(frames[0])
-        read = self._reader.read
+            return read(frames[0])
         return [event for frame in frames for event in read(frame)]
 
 
-def _too_large() -> Failure:
+def too_large() -> Failure:
+    """The failure of an answer whose event, or whole body, is larger than it may be."""
     return Failure(code="event_too_large", message="The upstream sent an event that is too large.")

@@ -19,6 +19,8 @@ AFTER_FINISH = 5.0
 """Seconds that an upstream may stay silent between its finish reason and its end marker."""
 LINGER = 0.2
 """Seconds in which the rest of a finished HTTP message may arrive, so that its connection can be kept."""
+PING = 15.0
+"""Seconds of silence after which the client is sent a keep-alive, where its dialect has one."""
 SLOW_CLIENT = 60.0
 """Seconds without one read by the client after which its stream is given up."""
 
@@ -42,6 +44,7 @@ class Pump:
         self._timers: list[asyncio.TimerHandle] = []
         self._idle_timer: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
+        self._ping_timer: asyncio.TimerHandle | None = None
         self._last_read = time.monotonic()
         self._lingering = False
         self._finishing = False
@@ -184,16 +187,19 @@ class Pump:
         if self._body is not None and not self._done.done():
             self._body.resume()
 
-    def _opened(self) -> None:
+    def _opened(self, length: int | None = None) -> None:
         self._attempt.first_content = time.monotonic()
-        self._outlet.start(200, (*self._headers, *answer_headers(self._attempt.exchange)))
+        own: Headers = () if length is None else (("content-length", str(length)),)
+        self._outlet.start(200, (*self._headers, *own, *answer_headers(self._attempt.exchange)))
         self._wait_for_silence(self._attempt.model.timeouts.idle)
+        if length is None and (ping := self._relay.ping):
+            self._ping_timer = self._loop.call_later(PING, self._keep_alive, ping)
 
     def _settle(self, out: bytes) -> None:
         """The answer ended: write what is left, end or cut the response, and let `run` return."""
         if self._relay.open:
             if not self._outlet.started:
-                self._opened()
+                self._opened(len(out) if self._relay.whole else None)
             if self.cause in (Cause.CLIENT_SLOW, Cause.CLIENT_GONE):
                 self._cutting = True
                 self._outlet.abandon()
@@ -223,7 +229,7 @@ class Pump:
         ]
 
     def _disarm(self) -> None:
-        for timer in (*self._timers, self._idle_timer, self._slow_timer):
+        for timer in (*self._timers, self._idle_timer, self._slow_timer, self._ping_timer):
             if timer is not None:
                 timer.cancel()
 
@@ -231,6 +237,14 @@ class Pump:
     def _busy(self) -> bool:
         """It is not the upstream who is waited for."""
         return self._outlet.waiting
+
+    def _keep_alive(self, ping: bytes) -> None:
+        """Proxies between here and the client end a stream that says nothing for long."""
+        silent = time.monotonic() - self._last_read
+        if silent >= PING and not self._outlet.waiting:
+            self._outlet.write(ping)
+            silent = 0.0
+        self._ping_timer = self._loop.call_later(max(PING - silent, 0.05), self._keep_alive, ping)
 
     def _first(self) -> None:
         if not self._relay.open:

@@ -1,47 +1,65 @@
 """Turns what one upstream read brought into what the client is written; decides nothing about time or sockets."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar
 
-from gateway.events import CONTENT, Answer, Cause, End, Event, Failure
+import msgspec
+
+from gateway.domain import Lane
+from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Finish, ToolCall
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.steps import Steps
-from gateway.protocols import ABORT, UpstreamDialect, Writer
+from gateway.protocols import ABORT, Writer
 
 _OPENING = (*CONTENT, End)
 
 
 class Relay:
-    """One answer's way from upstream to client: reader, steps, writer (the translated lane).
+    """One answer's way from upstream to client: reader, steps, writer. The lanes that need less are its children.
 
     Output is held until the first content; `open` turns true then, and the status line may go out.
     A failure before that leaves `open` false and is found in `answer.failure`. Where a step waits (`waits`), use the
     `..._waiting` forms.
     """
 
-    __slots__ = ("_held", "_intake", "_observers", "_steps", "_writer", "aborted", "answer", "closed", "open")
+    __slots__ = (
+        "_called",
+        "_held",
+        "_intake",
+        "_observers",
+        "_steps",
+        "_writer",
+        "aborted",
+        "answer",
+        "closed",
+        "lane",
+        "open",
+    )
 
-    lane: Literal["translated"] = "translated"
+    whole: ClassVar[bool] = False
+    """Whether the answer goes out in one piece, once it is complete."""
 
     def __init__(
         self,
-        upstream: UpstreamDialect | None,
+        intake: Intake | None,
         writer: Writer,
         answer: Answer,
         *,
-        content_type: str = "",
-        lenient: bool = False,
         steps: Steps | None = None,
         observers: Observers | None = None,
+        lane: Lane = "translated",
     ) -> None:
+        """Without an `intake` the provider speaks events, which come by `take`."""
         self.answer = answer
         self.open = False
         self.closed = False
         """Nothing more will come out: the answer ended or failed."""
         self.aborted = False
         """The client can only be told by cutting its connection."""
-        self._intake = Intake(upstream, content_type=content_type, lenient=lenient) if upstream else None
+        self.lane = lane
+        self._called: set[int] = set()
+        self._intake = intake
         self._writer = writer
         self._steps = steps
         self._observers = observers
@@ -54,8 +72,7 @@ class Relay:
 
     def feed(self, data: bytes) -> bytes:
         """What the bytes of one upstream read become; whole frames only, a partial frame waits."""
-        assert self._intake is not None
-        return b"" if self.closed else self.take(self._intake.feed(data))
+        return b"" if self.closed else self.take(self._read(data))
 
     def take(self, events: Sequence[Event]) -> bytes:
         """The same for events: from providers that speak them, and from the reader."""
@@ -77,8 +94,7 @@ class Relay:
 
     async def feed_waiting(self, data: bytes) -> bytes:
         """`feed`, waiting for the steps."""
-        assert self._intake is not None
-        return b"" if self.closed else await self.take_waiting(self._intake.feed(data))
+        return b"" if self.closed else await self.take_waiting(self._read(data))
 
     async def take_waiting(self, events: Sequence[Event]) -> bytes:
         """`take`, waiting for the steps."""
@@ -94,18 +110,39 @@ class Relay:
         out = await self.take_waiting(self._rest(cause))
         return out if self.closed else out + await self.take_waiting([self.answer.verdict(cause)])
 
+    @property
+    def ping(self) -> bytes:
+        """What keeps an open stream alive while the upstream is silent; empty where nothing may."""
+        return getattr(self._writer, "ping", b"")
+
+    def _read(self, data: bytes) -> list[Event]:
+        assert self._intake is not None
+        return self._intake.feed(data)
+
     def _rest(self, cause: Cause) -> list[Event]:
         return self._intake.end() if cause is Cause.EOF and self._intake and not self.closed else []
 
     def _note(self, events: Sequence[Event]) -> list[Event]:
         """Take events into account, up to the one that ends the answer."""
         note = self.answer.note
+        if self._intake is None:
+            events = self._completed(events)
         for count, event in enumerate(events):
             note(event)
             if isinstance(event, End | Failure):
                 self.closed = True
                 return list(events[: count + 1])
         return events if isinstance(events, list) else list(events)
+
+    def _completed(self, events: Sequence[Event]) -> Sequence[Event]:
+        """A provider that speaks events need not count calls: a plain stop after one means it."""
+        for count, event in enumerate(events):
+            if isinstance(event, ToolCall):
+                self._called.add(event.choice)
+            elif isinstance(event, Finish) and _is_plain_stop(event) and event.choice in self._called:
+                finish = msgspec.structs.replace(event, reason="tool_calls")
+                events = [*events[:count], finish, *events[count + 1 :]]
+        return events
 
     def _changed(self, events: list[Event]) -> list[Event]:
         """What the steps made of it: a failure of theirs ends the answer, an end of the answer they cannot drop."""
@@ -126,7 +163,7 @@ class Relay:
             self._observers.tell(events)
         if failure is not None:
             events = events[:-1]
-        out = self._writer.write(events) if events else b""
+        out = self._render(events) if events else b""
         if not self.open:
             self._held += out
             return b""
@@ -134,9 +171,16 @@ class Relay:
             out, self._held = self._held + out, b""
         return out if failure is None else self._fail(out, failure)
 
+    def _render(self, events: list[Event]) -> bytes:
+        return self._writer.write(events)
+
     def _fail(self, out: bytes, failure: Failure) -> bytes:
         tail = self._writer.failure(failure)
         if tail is ABORT:
             self.aborted = True
             return out
         return out + tail
+
+
+def _is_plain_stop(finish: Finish) -> bool:
+    return finish.reason == "stop" and finish.native is None

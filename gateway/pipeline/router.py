@@ -8,6 +8,7 @@ from math import ceil
 from gateway.domain import Attempt, Exchange, Model, Outcome, Route
 from gateway.errors import (
     GatewayError,
+    Headers,
     ModelMisconfigured,
     Overloaded,
     PluginError,
@@ -19,14 +20,14 @@ from gateway.errors import (
     UpstreamReset,
     UpstreamTimeout,
 )
-from gateway.events import Answer, Cause, Failure
+from gateway.events import Cause, Failure
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.clients import ClientCache
+from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import map_error
 from gateway.pipeline.observers import start_observers
 from gateway.pipeline.pump import Pump
-from gateway.pipeline.relay import Relay
 from gateway.pipeline.steps import start_steps
 from gateway.pipeline.waiting import WaitingPump
 from gateway.protocols import ByteUpstream, ClientDialect, Logger, Upstream
@@ -34,6 +35,8 @@ from gateway.requests import ChatRequest
 from gateway.routing import Health, RetryBudgets, delay_before
 from gateway.runtime import Generation
 
+WHOLE: Headers = (("content-type", "application/json"),)
+"""Of an answer that is no stream."""
 TRIES = 3
 """Attempts of one exchange, failovers and retries together."""
 
@@ -140,24 +143,18 @@ class Router:
     ) -> None:
         """Move the answer; raises what it failed with when nothing of it went out."""
         attempt = live.exchange.attempts[-1]
-        answer = attempt.answer = Answer(request.choices)
-        body = upstream.body if isinstance(upstream, ByteUpstream) else None
         try:
-            relay = Relay(
-                upstream.dialect if isinstance(upstream, ByteUpstream) else None,
-                dialect.writer(request, upstream.dialect.name if isinstance(upstream, ByteUpstream) else ""),
-                answer,
-                content_type=next((v for k, v in body.headers if k == "content-type"), "") if body else "",
-                lenient=dialect.lenient,
-                steps=start_steps(generation, live.exchange, self._calls),
-                observers=start_observers(generation, live.exchange, self._calls),
-            )
+            steps = start_steps(generation, live.exchange, self._calls)
+            observers = start_observers(generation, live.exchange, self._calls)
+            relay = relay_for(upstream, dialect, request, steps=steps, observers=observers)
         except BaseException:
-            if body is not None:
-                body.close()
+            if isinstance(upstream, ByteUpstream):
+                upstream.body.close()
             raise
+        answer = attempt.answer = relay.answer
+        attempt.lane = relay.lane
         kind = WaitingPump if relay.waits else Pump
-        live.pump = pump = kind(attempt, relay, live.outlet, dialect.headers)
+        live.pump = pump = kind(attempt, relay, live.outlet, WHOLE if relay.whole else dialect.headers)
         if isinstance(upstream, ByteUpstream):
             await pump.run_bytes(upstream.body)
         else:

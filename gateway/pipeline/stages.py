@@ -63,7 +63,7 @@ async def look_up(generation: Generation, exchange: Exchange, calls: Calls) -> R
         if route is not None and not request.malformed_id:
             targets = tuple(model for model in route.targets if model.enabled and principal.may_use(model))
             if not targets:
-                raise ModelNotFound
+                continue
             return route if len(targets) == len(route.targets) else msgspec.structs.replace(route, targets=targets)
     raise words or ModelNotFound(request.malformed_id)
 

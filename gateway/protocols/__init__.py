@@ -6,6 +6,7 @@ then their async methods serve requests.
 
 from gateway.protocols.client import (
     ABORT,
+    AnswerWriter,
     ClientDialect,
     Writer,
 )
@@ -53,6 +54,7 @@ from gateway.protocols.upstream import (
 __all__ = (
     "ABORT",
     "OBSERVED",
+    "AnswerWriter",
     "AsyncStep",
     "Authenticator",
     "ByteSink",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from gateway.errors import GatewayError, Headers
-from gateway.events import Event, Failure
+from gateway.events import Answer, Event, Failure
 from gateway.requests import ChatRequest
 
 ABORT: Final = None
@@ -20,6 +20,19 @@ class Writer(Protocol):
 
     def failure(self, failure: Failure) -> bytes | None:
         """The visible end of a broken stream, or `ABORT`; usable when the writer has seen nothing."""
+        ...
+
+
+class AnswerWriter(Writer, Protocol):
+    """A writer of a dialect that upstreams speak as well, and whose clients may ask for a whole answer."""
+
+    end_marker: bytes
+    """What ends a stream of the same dialect where the upstream left it out; empty where the dialect has none."""
+    ping: bytes
+    """A keep-alive that says nothing; empty where the dialect has none."""
+
+    def answer(self, answer: Answer) -> bytes:
+        """The body of the whole answer, which `answer.collected` holds."""
         ...
 
 

@@ -71,6 +71,10 @@ class Snapshot(Protocol):
         """The enabled models of that name, of all owners."""
         ...
 
+    def models(self) -> Sequence[Model]:
+        """Every enabled model, of all owners."""
+        ...
+
     def principal(self, token: str) -> Principal | None:
         """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
         ...

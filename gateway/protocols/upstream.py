@@ -1,6 +1,6 @@
 """What an upstream gives: bytes in a dialect, or events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, TypeAlias
 
 from gateway.domain import Model
@@ -88,6 +88,14 @@ class Reader(Protocol):
 
     def read(self, frame: Frame) -> list[Event]:
         """What the frame says, at least one `Opaque`. A frame it cannot read is a `Failure`."""
+        ...
+
+
+class SkimmingReader(Reader, Protocol):
+    """A reader that can also look at a frame only as far as must be known while its bytes pass."""
+
+    def skim(self, frame: Frame) -> Sequence[Event]:
+        """As `read`, but nothing of a plain delta: no event then."""
         ...
 
 

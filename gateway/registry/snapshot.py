@@ -69,6 +69,10 @@ class RegistrySnapshot:
         """The enabled models of that name, of all owners."""
         return self._named.get(name, ())
 
+    def models(self) -> Sequence[Model]:
+        """Every enabled model, of all owners."""
+        return [model for named in self._named.values() for model in named]
+
     def principal(self, token: str) -> Principal | None:
         """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
         if not well_formed(token):

@@ -67,6 +67,10 @@ class StandInSnapshot:
         """The models of that name."""
         return [model for model in self._models.values() if model.name == name]
 
+    def models(self) -> Sequence[Model]:
+        """Every model."""
+        return list(self._models.values())
+
     def principal(self, token: str) -> Principal | None:
         """Whom a key stands for."""
         return self._keys.get(token)
@@ -82,6 +86,10 @@ class BrokenSnapshot:
         raise ConnectionError("the registry cannot be asked")
 
     def models_named(self, name: str) -> Sequence[Model]:
+        """Raises."""
+        raise ConnectionError("the registry cannot be asked")
+
+    def models(self) -> Sequence[Model]:
         """Raises."""
         raise ConnectionError("the registry cannot be asked")
 

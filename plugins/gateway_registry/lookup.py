@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gateway import Gateway, Model, ModelLookup, ModelNotFound, Principal, Route
+from gateway import Gateway, Model, ModelLookup, Principal, Route
 from gateway.wire.ids import parse_uuid
 
 
@@ -17,21 +17,17 @@ class RegistryLookup:
         """The model of that id or name that the caller may use.
 
         A name that stands for several of them is not found, and so is a foreign model, in the same words as one that
-        does not exist. A text that is no UUID and no usable name gets PostgreSQL's words for a malformed id.
+        does not exist.
         """
         snapshot = self._gateway.snapshot
         model_id = parse_uuid(name)
         if model_id is not None and (model := snapshot.model(model_id)) is not None and principal.may_use(model):
             return Route.of(model)
-        named = _own_else_shared(snapshot.models_named(name), principal)
-        if named is not None:
-            return Route.of(named)
-        if model_id is None:
-            raise ModelNotFound(f'invalid input syntax for type uuid: "{name}"')
-        return None
+        named = own_else_shared(snapshot.models_named(name), principal)
+        return None if named is None else Route.of(named)
 
 
-def _own_else_shared(models: Sequence[Model], principal: Principal) -> Model | None:
+def own_else_shared(models: Sequence[Model], principal: Principal) -> Model | None:
     usable = [model for model in models if principal.may_use(model)]
     candidates = [model for model in usable if model.owner == principal.owner] or usable
     return candidates[0] if len(candidates) == 1 else None

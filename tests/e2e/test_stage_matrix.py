@@ -26,7 +26,15 @@ ENDINGS = {
     "client leaves before content": (faults.stall_before_head(), [], "client_abort"),
     "client leaves in the middle": (faults.stall_midstream("a"), STREAM, "client_abort"),
 }
-"""The custom route only streams; surfaces that answer whole come with their own rows."""
+WHOLE = ENDINGS | {
+    # nothing went out yet, so that a cut is tried again
+    "cut": (faults.close_midstream("a"), [*STREAM * 3, *["error_mappers"] * 3], "truncated"),
+}
+SURFACES = {
+    "custom route": ("/api/chat/custom", {"chatSettings": {"model": "m"}, "customModelId": MODEL_ID}, ENDINGS),
+    "chat completions": ("/v1/chat/completions", {"model": "m", "stream": True}, ENDINGS),
+    "chat completions, not streamed": ("/v1/chat/completions", {"model": "m"}, WHOLE),
+}
 
 
 def fired(path: Path) -> list[dict]:
@@ -34,8 +42,11 @@ def fired(path: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_every_stage_fires_exactly_as_documented(tmp_path, ending):
-    behaviour, expected, outcome = ENDINGS[ending]
+@pytest.mark.parametrize("surface", SURFACES)
+async def test_every_stage_fires_exactly_as_documented(tmp_path, surface, ending):
+    address, fields, endings = SURFACES[surface]
+    behaviour, expected, outcome = endings[ending]
+    body = json.dumps({**fields, "messages": [{"role": "user", "content": "Hi"}]}).encode()
     path, data_dir = tmp_path / "fired", tmp_path / "data"
     async with ScriptedUpstream() as upstream:
         base_url = upstream.play("m", behaviour)
@@ -44,10 +55,11 @@ async def test_every_stage_fires_exactly_as_documented(tmp_path, ending):
         keys = await seed(data_dir, environ, models=[model], keys={"one": None})
         plugin = Path(__file__).with_name("recording_plugin.py")
         async with RunningGateway(data_dir, environ=environ, arguments=("--plugin", str(plugin))) as gateway:
-            exchange = await gateway.client.open_chat(MODEL_ID, key=keys["one"])
+            bearer = [("authorization", f"Bearer {keys['one']}"), ("content-type", "application/json")]
+            exchange = await gateway.client.send("POST", address, headers=bearer, body=body)
             if ending.startswith("client leaves"):
                 seen = await asyncio.wait_for(upstream.wait_for("m"), HANG)
-                if ending.endswith("middle"):
+                if ending.endswith("middle") and endings is ENDINGS:
                     await exchange.head()
                 await exchange.leave()
                 await asyncio.wait_for(seen.closed(), HANG)

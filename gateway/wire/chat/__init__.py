@@ -1,6 +1,7 @@
 """The chat completions dialect."""
 
+from gateway.wire.chat.client import CHAT_CLIENT
 from gateway.wire.chat.dialect import CHAT, Chat
 from gateway.wire.chat.prompt import CHAT_PROMPTS
 
-__all__ = ("CHAT", "CHAT_PROMPTS", "Chat")
+__all__ = ("CHAT", "CHAT_CLIENT", "CHAT_PROMPTS", "Chat")

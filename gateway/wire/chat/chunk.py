@@ -51,6 +51,26 @@ class NamedChunk(Chunk, gc=False):
     created: int | None = None
 
 
+class _Ending(msgspec.Struct, gc=False):
+    finish_reason: Any = None
+
+
+class Skimmed(msgspec.Struct, gc=False):
+    """One event of a chat stream, as far as its bytes may pass without it."""
+
+    choices: list[_Ending] | None = None
+    usage: Any = None
+    error: Any = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says neither an end nor usage nor an error."""
+        if self.usage is not None or self.error is not None or not self.choices:
+            return False
+        return all(choice.finish_reason is None for choice in self.choices)
+
+
+decode_skimmed: Final = msgspec.json.Decoder(Skimmed).decode
 decode_fast: Final = msgspec.json.Decoder(Chunk).decode
 decode_named: Final = msgspec.json.Decoder(NamedChunk).decode
 """Both refuse what is not as documented, lone surrogates too, and do not check the UTF-8 of what they skip."""

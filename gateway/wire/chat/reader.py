@@ -1,5 +1,6 @@
 """Reads the frames of a chat stream as events."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from gateway.events import (
     Start,
     Text,
     ToolCall,
+    Usage,
 )
 from gateway.wire.chat.calls import Calls, first_call_is_writable
 from gateway.wire.chat.chunk import (
@@ -28,6 +30,7 @@ from gateway.wire.chat.chunk import (
     chunk_of,
     decode_fast,
     decode_named,
+    decode_skimmed,
     parse_object,
 )
 from gateway.wire.chat.failure import failure_of, usage_of
@@ -42,6 +45,7 @@ REASONS: Final[dict[str, FinishReason]] = {
     "content_filter": "content_filter",
     "error": "error",
 }
+_COMMENT: Final = (Opaque(kind="comment"),)
 _Said = tuple[int, type[Text | Reasoning | Refusal | ToolCall], str | None]
 """A running text of the answer: its choice, its kind, the call it belongs to."""
 
@@ -83,6 +87,21 @@ class ChatReader:
         except (Malformed, RecursionError):
             return [_malformed(frame) if frame.name is None else Opaque(kind="named", source=frame)]
 
+    def skim(self, frame: Frame) -> Sequence[Event]:
+        """Nothing of a frame that only goes on; of any other what `read` says."""
+        data = frame.data
+        if data is None:
+            return _COMMENT
+        if frame.name is None:
+            try:
+                if not data.isascii():
+                    data.decode()
+                if decode_skimmed(data).is_plain:
+                    return ()
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+        return self.read(frame)
+
     def _carefully(self, frame: Frame, data: bytes) -> list[Event]:
         value = parse_object(data)
         error = value.get("error")
@@ -108,7 +127,9 @@ class ChatReader:
                     self._choice(frame, choice, choice.index, lone_halves, events)
         if chunk.usage is not None and isinstance(chunk.usage, dict):
             events.append(usage_of(chunk.usage, source=frame))
-        return events or [Opaque(kind="delta", source=frame)]
+        if not events or (choices and all(isinstance(event, Usage) for event in events)):
+            events.insert(0, Opaque(kind="delta", source=frame))
+        return events
 
     def _choice(self, frame: Frame, choice: Choice, index: int, lone_halves: bool, events: list[Event]) -> None:
         delta = choice.delta

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.events import Answer, Cause, End, Finish, Text
-from gateway.pipeline.intake import BODY_LIMIT
+from gateway.pipeline.intake import BODY_LIMIT, Intake
 from gateway.pipeline.relay import Relay
 from gateway.wire.chat import CHAT
 from gateway_chatbot_ui.dialect import ChatbotUi
@@ -28,7 +28,8 @@ DONE = b"data: [DONE]\n\n"
 def new_relay(content_type: str = STREAM) -> Relay:
     dialect = ChatbotUi(not_found="")
     request = dialect.read_request(b'{"chatSettings":{"model":"m"},"messages":[],"customModelId":"x"}')
-    return Relay(CHAT, dialect.writer(request, CHAT.name), Answer(), content_type=content_type, lenient=True)
+    intake = Intake(CHAT, content_type=content_type, lenient=True)
+    return Relay(intake, dialect.writer(request, CHAT.name), Answer())
 
 
 def play(relay: Relay, *pieces: bytes, cause: Cause = Cause.EOF) -> bytes:

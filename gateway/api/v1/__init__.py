@@ -1,0 +1,6 @@
+"""OpenAI's surface: `/v1/*`, thin over the one pipeline."""
+
+from gateway.api.v1.chat import chat_handlers
+from gateway.api.v1.models import model_handlers
+
+__all__ = ("chat_handlers", "model_handlers")

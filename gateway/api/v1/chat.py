@@ -1,0 +1,44 @@
+"""`POST /v1/chat/completions`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias, cast
+
+from litestar import asgi
+from litestar.enums import ScopeType
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from gateway import protocols
+from gateway.api.refusal import refusal
+from gateway.protocols import ClientDialect
+from gateway.wire.chat import CHAT_CLIENT
+
+Serve: TypeAlias = Callable[[Scope, Receive, Any, ClientDialect], Awaitable[None]]
+_SURFACES: Final[tuple[tuple[str, ClientDialect], ...]] = (("/v1/chat/completions", CHAT_CLIENT),)
+
+
+def chat_handlers(serve: Serve) -> list[ASGIRouteHandler]:
+    """The handlers of every surface that serves exchanges; `serve` is the pipeline's."""
+    return [_handler(path, dialect, serve) for path, dialect in _SURFACES]
+
+
+def _handler(path: str, dialect: ClientDialect, serve: Serve) -> ASGIRouteHandler:
+    @asgi(path, copy_scope=False, opt={"scope": "chat"})
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
+            await _refuse_method(scope, send)
+            return
+        await serve(scope, receive, cast("protocols.Send", send), dialect)
+
+    return handle
+
+
+async def _refuse_method(scope: Any, send: Any) -> None:
+    answer = refusal(scope["path"], 405, f"{scope.get('method', 'This')} is not allowed at {scope['path']}.")
+    headers = [
+        (b"allow", b"POST"),
+        (b"content-type", answer.media_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,239 @@
+"""The lanes that need no translation, and whole answers: what a relay does where both sides speak one dialect."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
+
+from gateway.domain import Lane
+from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Frame, FrameTooLarge, Usage
+from gateway.parts import Collected
+from gateway.pipeline.intake import WHOLE_LIMIT, Intake, too_large
+from gateway.pipeline.observers import Observers
+from gateway.pipeline.relay import Relay
+from gateway.pipeline.steps import Steps
+from gateway.protocols import AnswerWriter, ByteUpstream, ClientDialect, Upstream, Writer
+from gateway.requests import ChatRequest
+
+_OPENING = (*CONTENT, End)
+_Look = Callable[[Frame], Sequence[Event]]
+
+
+def relay_for(
+    upstream: Upstream,
+    dialect: ClientDialect,
+    request: ChatRequest,
+    *,
+    steps: Steps | None,
+    observers: Observers | None,
+) -> Relay:
+    """The relay of one attempt: the cheapest that tells the truth."""
+    spoken = upstream.dialect.name if isinstance(upstream, ByteUpstream) else ""
+    writer = dialect.writer(request, spoken)
+    intake = None
+    if isinstance(upstream, ByteUpstream):
+        content_type = next((value for name, value in upstream.body.headers if name == "content-type"), "")
+        intake = Intake(upstream.dialect, content_type=content_type, lenient=dialect.lenient)
+    same = spoken == dialect.name and hasattr(writer, "end_marker")
+    answer = Answer(request.choices, dialect=spoken)
+    if not request.stream:
+        return WholeRelay(intake, writer, answer, steps=steps, observers=observers, same=same)
+    if same and steps is None:
+        return ExactRelay(intake, writer, answer, observers=observers, withholds_usage=request.adds_usage)
+    if same and hasattr(writer, "patch"):
+        return ParsedRelay(intake, writer, answer, steps=steps, observers=observers, withholds_usage=request.adds_usage)
+    return Relay(intake, writer, answer, steps=steps, observers=observers, lane="parsed" if same else "translated")
+
+
+class ExactRelay(Relay):
+    """Nobody changes anything: frames go out as they came, and are looked at as little as the truth needs.
+
+    Until the first content every frame is read in full; after it only its end, usage and errors, unless somebody
+    observes more.
+    """
+
+    __slots__ = ("_look", "_pick", "_withholds_usage")
+
+    def __init__(
+        self,
+        intake: Intake | None,
+        writer: Writer,
+        answer: Answer,
+        *,
+        observers: Observers | None,
+        withholds_usage: bool,
+    ) -> None:
+        super().__init__(intake, writer, answer, observers=observers, lane="exact")
+        assert intake is not None
+        read: _Look = intake.reader.read
+        self._look: _Look = read
+        skim: _Look = getattr(intake.reader, "skim", read)
+        self._pick: _Look = read if observers is not None and observers.wants_content else skim
+        self._withholds_usage = withholds_usage
+
+    def feed(self, data: bytes) -> bytes:
+        """The frames that `data` completed, as they came."""
+        if self.closed:
+            return b""
+        assert self._intake is not None
+        try:
+            frames = self._intake.cut(data)
+        except FrameTooLarge:
+            return self.take([too_large()])
+        if len(frames) == 1:
+            return self._release(self._pass(frames[0]))
+        return self._release(b"".join([self._pass(frame) for frame in frames]))
+
+    def end(self, cause: Cause) -> bytes:
+        """No more will come; a proper end that the upstream left out is added."""
+        if self.closed:
+            return b""
+        return self._ended(self.take(rest) if (rest := self._rest(cause)) else b"", cause)
+
+    def _ended(self, out: bytes, cause: Cause) -> bytes:
+        if self.closed:
+            return out
+        verdict = self.answer.verdict(cause)
+        if isinstance(verdict, Failure):
+            return out + self.take([verdict])
+        self.closed = True
+        if self._observers is not None:
+            self._observers.tell([verdict])
+        return out + cast("AnswerWriter", self._writer).end_marker
+
+    def _pass(self, frame: Frame) -> bytes:
+        """One frame on its way out; a failure ends the stream in the client's words, never in the upstream's bytes."""
+        if self.closed:
+            return b""
+        events = self._look(frame)
+        if not events:
+            self.answer.deltas += 1
+            return frame.raw
+        events = self._note(events)
+        if isinstance(events[-1], Failure):
+            return self._write(events)
+        if not self.open and any(isinstance(event, _OPENING) for event in events):
+            self.open = True
+            self._look = self._pick
+        if self._observers is not None:
+            self._observers.tell(events)
+        if self._withholds_usage and all(isinstance(event, Usage) for event in events):
+            return b""
+        return frame.raw
+
+    def _release(self, out: bytes) -> bytes:
+        if not self.open:
+            self._held += out
+            return b""
+        if self._held:
+            out, self._held = self._held + out, b""
+        return out
+
+
+class ParsedRelay(Relay):
+    """Steps may change events of a dialect whose frames stand alone: untouched frames go out as they came."""
+
+    __slots__ = ("_frames", "_withholds_usage")
+
+    def __init__(
+        self,
+        intake: Intake | None,
+        writer: Writer,
+        answer: Answer,
+        *,
+        steps: Steps | None,
+        observers: Observers | None,
+        withholds_usage: bool,
+    ) -> None:
+        super().__init__(intake, writer, answer, steps=steps, observers=observers, lane="parsed")
+        self._frames: dict[int, list[Event]] = {}
+        """What the frames of this read said, by the identity of the frame."""
+        self._withholds_usage = withholds_usage
+
+    def _read(self, data: bytes) -> list[Event]:
+        assert self._intake is not None
+        try:
+            frames = self._intake.cut(data)
+        except FrameTooLarge:
+            return [too_large()]
+        self._frames = {id(frame): self._intake.reader.read(frame) for frame in frames}
+        return [event for events in self._frames.values() for event in events]
+
+    def _render(self, events: list[Event]) -> bytes:
+        out, start = [], 0
+        for at in range(1, len(events) + 1):
+            if at == len(events) or events[at].source is not events[start].source:
+                out.append(self._frame(events[start:at]))
+                start = at
+        return b"".join(out)
+
+    def _frame(self, events: list[Event]) -> bytes:
+        """Events of one frame, or of none: the frame itself, the frame with changes, or frames of our own."""
+        frame = events[0].source
+        if frame is None:
+            return (
+                cast("AnswerWriter", self._writer).end_marker
+                if isinstance(events[0], End)
+                else self._writer.write(events)
+            )
+        if self._withholds_usage and all(isinstance(event, Usage) for event in events):
+            return b""
+        before = self._frames.get(id(frame), ())
+        if len(before) == len(events) and all(a is b for a, b in zip(before, events, strict=True)):
+            return frame.raw
+        patch: Callable[[Frame, Sequence[Event]], bytes] = cast("Any", self._writer).patch
+        return patch(frame, events)
+
+
+class WholeRelay(Relay):
+    """A client that asked for no stream gets the whole answer, or an error with a status: nothing in between.
+
+    Where both sides speak one dialect and nothing was changed, the upstream's body is the client's.
+    """
+
+    __slots__ = ("_same", "_unchanged")
+
+    whole: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        intake: Intake | None,
+        writer: Writer,
+        answer: Answer,
+        *,
+        steps: Steps | None,
+        observers: Observers | None,
+        same: bool,
+    ) -> None:
+        lane: Lane = "translated" if not same else "exact" if steps is None else "parsed"
+        super().__init__(intake, writer, answer, steps=steps, observers=observers, lane=lane)
+        if intake is not None:
+            intake.body_limit = WHOLE_LIMIT
+        answer.collected = Collected()
+        self._same = same
+        self._unchanged = True
+
+    @property
+    def ping(self) -> bytes:
+        """Nothing: the status is still to come."""
+        return b""
+
+    def _changed(self, events: list[Event]) -> list[Event]:
+        self._unchanged = False
+        return super()._changed(events)
+
+    def _write(self, events: list[Event]) -> bytes:
+        if self._observers is not None:
+            self._observers.tell(events)
+        collected = self.answer.collected
+        assert collected is not None
+        for event in events:
+            collected.note(event)
+        if not (events and isinstance(events[-1], End)):
+            return b""
+        self.open = True
+        body = self._intake.body if self._intake is not None and self._same else b""
+        if body and self._unchanged:
+            return body
+        writer = cast("AnswerWriter", self._writer)
+        if body and hasattr(writer, "patch_answer"):
+            return cast("bytes", cast("Any", writer).patch_answer(body, self.answer))
+        return writer.answer(self.answer)

@@ -1,0 +1,100 @@
+"""How chat says the pieces of an answer; shared by its chunks and its whole completions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gateway.events import Citation, Event, Reasoning, Refusal, Text, ToolCall, Usage
+from gateway.prompt import ReasoningPart, ToolCallPart
+
+_Json = dict[str, Any]
+_TEXTS: Final[tuple[tuple[tuple[str, ...], type[Text | Reasoning | Refusal]], ...]] = (
+    (("content",), Text),
+    (("reasoning_content", "reasoning"), Reasoning),
+    (("refusal",), Refusal),
+)
+SAID: Final = frozenset(("tool_calls", "reasoning_content", "reasoning", "reasoning_details", "annotations"))
+"""Fields of a message that say what its events do, beside the ones always there."""
+
+
+def patched(delta: _Json, events: Sequence[Event]) -> _Json:
+    """A delta that says these events; texts that nothing says any more are empty."""
+    out = dict(delta)
+    for names, kind in _TEXTS:
+        said = "".join(event.text for event in events if isinstance(event, kind))
+        name = next((name for name in names if delta.get(name)), names[0] if said else None)
+        if name is not None:
+            out[name] = said
+    fragments = [event for event in events if isinstance(event, ToolCall)]
+    calls = [dict(call) for call in delta.get("tool_calls") or ()]
+    for call, fragment in zip(calls, fragments, strict=False):
+        words = "arguments" if fragment.kind == "function" else "input"
+        named: _Json = {} if fragment.name is None else {"name": fragment.name}
+        call[fragment.kind] = {**(call.get(fragment.kind) or {}), words: fragment.arguments, **named}
+    if calls:
+        out["tool_calls"] = calls[: len(fragments)]
+    return out
+
+
+def tokens(usage: Usage) -> Mapping[str, Any]:
+    """Usage as chat counts it; what nobody reported is left out."""
+    details = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
+    thinking = {"reasoning_tokens": usage.reasoning}
+    total = usage.input + usage.output if usage.input is not None and usage.output is not None else None
+    said = {"prompt_tokens": usage.input, "completion_tokens": usage.output, "total_tokens": total}
+    return {
+        **{name: count for name, count in said.items() if count is not None},
+        **{
+            name: known
+            for name, counts in (("prompt_tokens_details", details), ("completion_tokens_details", thinking))
+            if (known := {k: v for k, v in counts.items() if v is not None})
+        },
+    }
+
+
+def thought(event: Reasoning, maker: str) -> _Json:
+    delta: _Json = {"reasoning_content": event.text} if event.text else {}
+    if event.redacted is not None:
+        delta["reasoning_details"] = [{"type": "reasoning.encrypted", "data": event.redacted, "format": maker}]
+    elif event.signature is not None:
+        delta["reasoning_details"] = [
+            {"type": "reasoning.text", "text": event.text, "signature": event.signature, "format": maker}
+        ]
+    return delta
+
+
+def thoughts(parts: list[ReasoningPart]) -> _Json:
+    text = "".join(part.text for part in parts)
+    said: _Json = {"reasoning_content": text} if text else {}
+    details = [
+        {"type": "reasoning.encrypted", "data": part.redacted, "format": part.maker}
+        if part.redacted is not None
+        else {"type": "reasoning.text", "text": part.text, "signature": part.signature, "format": part.maker}
+        for part in parts
+        if part.redacted is not None or part.signature is not None
+    ]
+    return {**said, "reasoning_details": details} if details else said
+
+
+def whole_call(part: ToolCallPart) -> _Json:
+    words = "arguments" if part.kind == "function" else "input"
+    call: _Json = {"id": part.id, "type": part.kind, part.kind: {"name": part.name, words: part.arguments}}
+    if part.signature is not None:
+        call["extra_content"] = {"google": {"thought_signature": part.signature}}
+    return call
+
+
+def annotation(event: Citation) -> _Json:
+    said = {"url": event.url, "title": event.title, "start_index": event.start, "end_index": event.end}
+    return {"type": "url_citation", "url_citation": {name: value for name, value in said.items() if value is not None}}
+
+
+def joined_logprobs(logprobs: list[Any] | None) -> Any:
+    """The log probabilities of all chunks as one: lists are joined, as the SDKs join them."""
+    if not logprobs:
+        return None
+    joined: _Json = {}
+    for said in logprobs:
+        for name, value in said.items() if isinstance(said, dict) else ():
+            before = joined.get(name)
+            joined[name] = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
+    return joined
