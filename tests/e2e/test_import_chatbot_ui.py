@@ -1,9 +1,11 @@
 """A Chatbot UI with 1,000 models of 20 users moves in: twice, with every id, and with no key in plain text."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from chatbot_ui_tables import direct, fill, pg_dump, user
 from seeding import seed
@@ -17,6 +19,12 @@ from gateway.testing.upstream import ScriptedUpstream, chat_events, stream
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
 MODELS, USERS = 1000, 20
+ISSUER, SECRET = "https://abc.supabase.co/auth/v1", "the-secret-that-the-project-signs-its-tokens-with"
+PROJECT = {
+    "GATEWAY_PLUGINS__SUPABASE__URL": "https://abc.supabase.co",
+    "GATEWAY_PLUGINS__SUPABASE__USERS": "true",
+    "GATEWAY_PLUGINS__SUPABASE__JWT_SECRET": SECRET,
+}
 UNKNOWN = "99999999-0000-4000-8000-000000000000"
 COLUMNS = ("folder_id", "created_at", "updated_at", "sharing", "description", "model_id", "base_url", "context_length")
 
@@ -27,6 +35,12 @@ def ours(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "sqlite":
         return {}
     return {"GATEWAY_DATABASE_URL": request.getfixturevalue("module_postgres_url")}
+
+
+def signed_in(owner: str) -> str:
+    """What the front end of that user holds; the others call with virtual keys."""
+    claims = {"sub": owner, "iss": ISSUER, "aud": "authenticated", "exp": int(time.time()) + 3600}
+    return jwt.encode({**claims, "role": "authenticated"}, SECRET, "HS256")
 
 
 def refusal(response: RawResponse) -> tuple[Any, ...]:
@@ -41,8 +55,9 @@ async def test_everything_moves_in_and_keys_are_nowhere_in_plain_text(
     async with ScriptedUpstream() as upstream:
         base_url = upstream.play("case", stream(*chat_events("yes"), pause=0.0))
         rows = await fill(direct(fresh_postgres_url, postgres_server), models=MODELS, users=USERS, base_url=base_url)
-        environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', **ours}
-        keys = await seed(tmp_path, environ, keys={str(number): user(number) for number in range(3)})
+        environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', **PROJECT, **ours}
+        keys = await seed(tmp_path, environ, keys={str(number): user(number) for number in range(2)})
+        keys["2"] = signed_in(user(2))
         gateway = RunningGateway(tmp_path, environ=environ)
         importing = ("import", "chatbot-ui", "--from", fresh_postgres_url, "--json")
         dry = json.loads(await gateway.command(*importing, "--dry-run"))

@@ -20,7 +20,7 @@ from gateway.registry.tables import models
 from gateway.settings import Settings
 from gateway.testing.postgrest import PostgrestStandIn
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
 KEY = "service-role-key-canary"
 COPY = ("--data-only", "--schema=public")
 INSERTS = ("--column-inserts", "--rows-per-insert=7", "--quote-all-identifiers", "--data-only", "--schema=public")

@@ -40,6 +40,8 @@ def _read(row: Raw, addresses: Addresses) -> Candidate:
     if has_credentials(base_url):
         text = "The base URL holds a user name or a password, which would not be encrypted: take it out there first."
         values.faults.append(Finding("credentials_in_url", text))
+    else:
+        values.notes += addresses.look_at(base_url)
     if not columns["name"]:
         values.notes.append(Finding("no_name", "It has no name: ask for it by its id."))
     known = not any(fault.code in ("bad_id", "bad_owner") for fault in values.faults)
@@ -47,9 +49,9 @@ def _read(row: Raw, addresses: Addresses) -> Candidate:
         table="models",
         place=row.place,
         id=model_id or None,
-        name=str(columns["name"]) if known else "",
+        name=str(columns["name"])[:100] if known else "",
         owner=owner or None,
-        findings=[*values.faults, *values.notes, *addresses.look_at(base_url)],
+        findings=[*values.faults, *values.notes],
     )
     if not values.faults:
         candidate.incoming = Incoming(id=model_id, columns=columns)
@@ -71,7 +73,7 @@ def look_at_key(key: str, values: Values) -> Secret | None:
         values.notes.append(Finding("empty_key", "The API key is empty: requests carry none."))
         return Secret(key) if key else None
     try:
-        limits.api_key(key.strip())
+        limits.api_key(key.strip()[: limits.LENGTHS["api_key"]])
     except InvalidValue:
         text = "The API key has characters that no HTTP header can hold: calls answer `Connection error.`, as they did."
         values.notes.append(Finding("unusable_key", text))

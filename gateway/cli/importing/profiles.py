@@ -120,6 +120,8 @@ def _candidate(row: Raw, key: _Key, addresses: Addresses) -> Candidate:
     if has_credentials(key.base_url):
         text = "The endpoint holds a user name or a password, which would not be encrypted: take it out there first."
         values.faults.append(Finding("credentials_in_url", text))
+    else:
+        values.notes += addresses.look_at(key.base_url)
     if key.native:
         text = f"It is called at {key.title}'s OpenAI-compatible address, not in its own dialect."
         values.notes.append(Finding("compatible_address", text))
@@ -128,9 +130,9 @@ def _candidate(row: Raw, key: _Key, addresses: Addresses) -> Candidate:
         table="profiles",
         place=f"{row.place}, {key.column}",
         id=model_id if owner else None,
-        name=columns["name"] if owner else "",
+        name=columns["name"][:100] if owner else "",
         owner=owner or None,
-        findings=[*values.faults, *values.notes, *addresses.look_at(key.base_url)],
+        findings=[*values.faults, *values.notes],
     )
     if not values.faults:
         candidate.incoming = Incoming(id=model_id, columns=columns)

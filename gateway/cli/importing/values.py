@@ -21,14 +21,14 @@ class Values:
         return self._values.get(column) not in (None, "")
 
     def text(self, column: str, *, limit_of: str | None = None) -> str:
-        """The text, inside the limits of the column `limit_of` here; empty where it is null."""
+        """The text, empty where it is null; a fault where it breaks the limits of the column `limit_of` here."""
         value = self._values.get(column)
         text = "" if value is None else str(value)
         try:
             return limits.check_text(limit_of or column, text)
         except InvalidValue as error:
             self.faults.append(Finding("invalid_value", str(error)))
-            return ""
+            return text.encode("utf-8", "replace").decode()  # such as can be shown
 
     def uuid(self, column: str, code: str) -> str:
         """The id, which has to be there. Its text is not repeated: in a shifted row it may be a key."""
