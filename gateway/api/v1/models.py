@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from gateway import protocols
 from gateway.domain import Model, Principal
@@ -43,7 +44,7 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
         return ModelList(_listed(snapshot(), await require(request.scope, "chat")))
 
     @get("/v1/models/{name:path}", opt={"scope": "chat"})
-    async def show_model(request: Request[Any, Any, Any], name: str) -> ListedModel:
+    async def show_model(request: Request[Any, Any, Any], name: FromPath[str]) -> ListedModel:
         wanted = name.removeprefix("/")
         principal = await require(request.scope, "chat")
         usable = _usable(snapshot(), principal)
