@@ -51,6 +51,7 @@ class Load:
                 self.broken.append(f"{number}: {answer.status} {answer.error} {answer.body[-200:]!r}")
             if self.over.is_set():
                 return
+            await asyncio.sleep(0.02)  # the commands want to run, too
 
     async def goes_on(self) -> None:
         """Wait until every asked model has been asked twice more."""
@@ -126,18 +127,30 @@ async def test_no_request_fails_while_the_keyring_is_rotated_killed_finished_and
     assert sent == {(number, f"Bearer sk-{number}") for number in asked}
 
 
-async def test_a_new_key_is_taken_up_by_workers_on_sqlite(tmp_path: Path) -> None:
+async def until(gateway: RunningGateway, key: str, status: int) -> None:
+    """Wait until both workers answer a request with that key so: many connections in a row reach both."""
+    in_a_row = 0
+    async with asyncio.timeout(LIMIT):
+        while in_a_row < 12:
+            answer = await gateway.client.chat(model_id(0), key=key)
+            in_a_row = in_a_row + 1 if answer.status == status else 0
+
+
+async def test_workers_on_sqlite_take_up_new_keys_of_the_keyring_and_of_clients(tmp_path: Path) -> None:
     async with ScriptedUpstream() as upstream:
         stored = [
             NewModel(id=model_id(n), name=f"m{n}", model_id="m", base_url=play(upstream, n), api_key=Secret(f"sk-{n}"))
             for n in range(ASKED)
         ]
-        secrets = await seed(tmp_path / "data", ALLOW, models=stored, keys={"asker": None})
+        secrets = await seed(tmp_path / "data", ALLOW, models=stored, keys={"asker": None, "app": None})
         async with RunningGateway(tmp_path / "data", environ=ALLOW, arguments=("--workers", "2")) as gateway:
             load = Load(gateway, secrets["asker"], list(range(ASKED)))
             asking = [asyncio.create_task(load.ask(start)) for start in range(2)]
             await gateway.command("secrets", "rotate")
             await gateway.command("secrets", "prune")
+            fresh = (await gateway.command("keys", "rotate", "app", "--overlap", "1s")).strip()
+            await until(gateway, fresh, 200)
+            await until(gateway, secrets["app"], 401)
             await load.goes_on()
             load.over.set()
             await asyncio.gather(*asking)

@@ -1,6 +1,7 @@
 """S10, S11, S13, S19: what lies in the data directory, and what a stolen or weakened part of it is worth."""
 
 import hmac
+import json
 import os
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from gateway.registry import Database, KeyringError, KeyStore, ModelStore, NewModel, Registry
 from gateway.registry.keyring import Keyring
+from gateway.registry.rotation import prune, rotate
 from gateway.registry.tables import keys
 from gateway.secrets import Secret
 from gateway.settings import Settings
@@ -49,6 +51,21 @@ async def test_no_file_of_the_data_directory_holds_a_secret(tmp_path: Path) -> N
     settings = Settings(data_dir=tmp_path / "data")
     secrets = await fill(settings)
     assert secrets_in(settings.data_dir, secrets) == []
+
+
+async def test_rotating_the_keyring_puts_no_secret_anywhere_and_takes_the_old_key_away(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    secrets = await fill(settings)
+    old = json.loads((settings.data_dir / "keyring").read_bytes())["keys"]
+    database = await Database.open(settings)
+    await rotate(database)
+    assert secrets_in(settings.data_dir, secrets) == []
+    await prune(database)
+    new = json.loads((settings.data_dir / "keyring").read_bytes())["keys"]
+    assert secrets_in(settings.data_dir, [*secrets, *old]) == []
+    assert secrets_in(settings.data_dir, new) == [("keyring", key) for key in new]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in settings.data_dir.iterdir()} == {0o600}
+    await database.aclose()
 
 
 def test_the_search_would_find_a_secret(tmp_path: Path) -> None:
