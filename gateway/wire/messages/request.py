@@ -1,0 +1,70 @@
+"""Writes a messages request for an upstream."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.domain import Model
+from gateway.prompt import Prompt
+from gateway.requests import ChatRequest
+from gateway.wire.fields import bent, encoded, written
+from gateway.wire.json import decode_value, encode_value
+from gateway.wire.messages.marks import FOREIGN, is_foreign
+from gateway.wire.messages.prompt import MESSAGES_PROMPTS
+
+MOST_TOKENS: Final = 4096
+"""The limit where neither the client nor the model's parameters give one: messages upstreams want to be told."""
+
+
+def write_request(request: ChatRequest, model: Model) -> bytes:
+    """The request's fields as sent and in order, with the model's id, its defaults and its quirks applied.
+
+    Another dialect's request is written from its prompt. Thinking that another upstream has signed stays here.
+    """
+    return encoded(bent(request_fields(request, model), model.quirks))
+
+
+def request_fields(request: ChatRequest, model: Model) -> dict[str, msgspec.Raw]:
+    """The fields to send, before the quirks."""
+    if request.dialect != "messages":
+        return _limited(written(_translated(request), model, keeps_model=request.keeps_model))
+    fields = written(request.fields, model, keeps_model=request.keeps_model)
+    messages = fields.get("messages")
+    if messages is not None and FOREIGN.search(bytes(messages)):
+        fields["messages"] = encode_value(_without_foreign_proofs(decode_value(messages)))
+    return fields
+
+
+def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
+    said = MESSAGES_PROMPTS.write(request.prompt, Prompt(), {}).fields
+    fields = {name: value for name, value in said.items() if value is not None}
+    return {"model": msgspec.Raw(b"null"), **fields, "stream": msgspec.Raw(b"true" if request.stream else b"false")}
+
+
+def _limited(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """With `max_tokens`; what the model may think comes on top of what it may say."""
+    if "max_tokens" not in fields:
+        thinking = decode_value(fields["thinking"]) if "thinking" in fields else {}
+        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+        fields["max_tokens"] = encode_value(MOST_TOKENS + (budget if isinstance(budget, int) else 0))
+    return fields
+
+
+def _without_foreign_proofs(messages: list[Any]) -> list[Any]:
+    out = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, list):
+            kept = [block for block in content if not _is_foreign(block)]
+            if not kept and content:
+                continue
+            message = {**message, "content": kept}
+        out.append(message)
+    return out
+
+
+def _is_foreign(block: Any) -> bool:
+    said: Mapping[str, Any] = block if isinstance(block, dict) else {}
+    proof = {"thinking": said.get("signature"), "redacted_thinking": said.get("data")}.get(str(said.get("type")))
+    return isinstance(proof, str) and is_foreign(proof)
