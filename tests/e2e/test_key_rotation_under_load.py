@@ -2,14 +2,15 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from seeding import seed
 
-from gateway.registry import Database, ModelStore, NewModel
-from gateway.registry.rotation import BATCH, key_uses
+from gateway.registry import Database, KeyStore, ModelStore, NewModel
+from gateway.registry.rotation import BATCH, key_uses, prune, rotate
 from gateway.registry.snapshot import load as load_snapshot
 from gateway.registry.tables import models
 from gateway.secrets import Secret
@@ -24,6 +25,7 @@ HALF_WAY = [("seals", BATCH + 1), ("opens", STORED - BATCH)]
 """What the keys seal then: the index secret and the first batch under the new one."""
 ALLOW = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]'}
 LIMIT = 60.0
+pytestmark = pytest.mark.timeout(300)
 
 
 def model_id(number: int) -> str:
@@ -108,10 +110,10 @@ async def test_no_request_fails_while_the_keyring_is_rotated_killed_finished_and
             await kill_half_way(gateway, database)
             assert await uses(database) == HALF_WAY
             await load.goes_on()
-            await gateway.command("secrets", "rotate")
+            assert (await rotate(database)).resumed
             assert await uses(database) == [("seals", STORED + 1), ("opens", 0)]
             await load.goes_on()
-            await gateway.command("secrets", "prune")
+            await prune(database)
             assert await uses(database) == [("seals", STORED + 1)]
             await ModelStore(database).update(model_id(0), {"description": "looked at anew"})
             await load.goes_on()
@@ -143,16 +145,19 @@ async def test_workers_on_sqlite_take_up_new_keys_of_the_keyring_and_of_clients(
             for n in range(ASKED)
         ]
         secrets = await seed(tmp_path / "data", ALLOW, models=stored, keys={"asker": None, "app": None})
+        database = await Database.open(load_settings(None, {"GATEWAY_DATA_DIR": str(tmp_path / "data")}))
         async with RunningGateway(tmp_path / "data", environ=ALLOW, arguments=("--workers", "2")) as gateway:
             load = Load(gateway, secrets["asker"], list(range(ASKED)))
             asking = [asyncio.create_task(load.ask(start)) for start in range(2)]
-            await gateway.command("secrets", "rotate")
-            await gateway.command("secrets", "prune")
-            fresh = (await gateway.command("keys", "rotate", "app", "--overlap", "1s")).strip()
-            await until(gateway, fresh, 200)
+            await rotate(database)
+            await prune(database)
+            app = await KeyStore(database).find("app")
+            _, _, fresh = await KeyStore(database).rotate(app.id, timedelta(seconds=1))
+            await until(gateway, fresh.reveal(), 200)
             await until(gateway, secrets["app"], 401)
             await load.goes_on()
             load.over.set()
             await asyncio.gather(*asking)
             assert load.broken == []
             assert "left out" not in gateway.log
+        await database.aclose()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 from seeding import seed
 
 from gateway.app import Application
@@ -20,6 +21,7 @@ from gateway.testing.upstream import Behaviour, Ending, ScriptedUpstream, chat_e
 
 KEY = "sk-canary-0123456789"
 ALLOW = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]'}
+pytestmark = pytest.mark.timeout(300)
 
 
 def event(choices: list[object], **more: object) -> bytes:
