@@ -1,6 +1,7 @@
 """`python -m bench`: measure, print the tables, write docs/benchmarks.md when told to."""
 
 import argparse
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -31,6 +32,7 @@ time, user and system. Absolute times move with the machine: compare within one 
 def main() -> int:
     """Run what the command line says."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
     pace = QUICK if options.quick else FULL
     pace = msgspec.structs.replace(
         pace, seconds=options.seconds or pace.seconds, repeats=options.repeats or pace.repeats

@@ -1,12 +1,12 @@
 /* A client that loads a gateway and checks every answer: one thread, epoll, HTTP/1.1 keep-alive.
  *
  *   load --port N --request FILE --kind json|sse|text --chunks N --connections N
- *        (--requests N | --seconds S [--warmup S]) [--rate PER_SECOND] [--ramp S] [--loose] [--stall]
+ *        (--requests N | --seconds S [--warmup S]) [--rate PER_SECOND] [--ramp S] [--loose] [--stall] [--leave]
  *        [--watch NAME=PID,PID]...
  *
  * FILE holds the request, head and body. Without --rate each connection asks again when it has its answer (closed
  * loop); with it requests are due at fixed times, and their latency counts from then (open loop). --ramp spreads the
- * first requests, --stall stops reading after the first event until the window ends. Counted is the window of --seconds
+ * first requests, --stall stops reading after the first event until the window ends, --leave hangs up then. Counted is the window of --seconds
  * after --warmup; --watch measures the CPU time of processes in it. Every answer is checked, in the window or not.
  * Prints one line of JSON.
  */
@@ -34,7 +34,7 @@ enum framing { LENGTH, CHUNKED, UNTIL_CLOSE };
 enum chunk_state { SIZE, DATA, DATA_END, TRAILER };
 
 typedef struct {
-    int fd, closing, status, stalled, seen_first;
+    int fd, asked, closing, status, stalled, seen_first;
     enum state state;
     enum framing framing;
     enum chunk_state chunk;
@@ -45,7 +45,7 @@ typedef struct {
 } Connection;
 
 static struct {
-    int port, loose, stall, count;
+    int port, loose, stall, leave, count;
     unsigned chunks;
     enum kind kind;
     uint64_t requests, warmup, window, ramp;
@@ -55,7 +55,7 @@ static struct {
 } wanted = {.kind = JSON, .chunks = 1, .count = 1};
 
 static struct {
-    uint64_t ok, cut, corrupt, incomplete, status, failed, unfinished, events, bytes;
+    uint64_t ok, cut, corrupt, incomplete, status, failed, unfinished, left, events, bytes;
     uint64_t window_ok, window_events, window_bytes, begun;
 } counts;
 
@@ -130,6 +130,7 @@ static void dial(Connection *c) {
 }
 
 static void ask(Connection *c, uint64_t due) {
+    c->asked = 1;
     c->started = due;
     c->sent = c->head_length = c->left = c->line = 0;
     c->seen_first = c->closing = 0;
@@ -149,6 +150,7 @@ static void over(Connection *c, uint64_t *kind, int keep) {
     }
     if (!keep || c->closing) hang_up(c);
     else c->state = READING_HEAD, c->head_length = 0;
+    c->asked = 0;
     idle[idle_count++] = c;
 }
 
@@ -264,10 +266,8 @@ static void readable(Connection *c) {
     read_at = now_ns();
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) {
-        int waiting = 0;
-        for (int i = 0; i < idle_count; i++) waiting |= idle[i] == c;
-        if (waiting) hang_up(c); /* kept alive, and nothing was asked */
-        else ended(c);
+        if (c->asked) ended(c);
+        else hang_up(c);
         return;
     }
     if (c->state == READING_BODY) more_body(c, buffer, (size_t)got);
@@ -296,9 +296,12 @@ static uint64_t ask_due(uint64_t now) {
     return 0;
 }
 
+/* The window is over: who stopped reading goes on, or all leave. */
 static void go_on_reading(void) {
     for (int i = 0; i < wanted.count; i++)
-        if (all[i].stalled && all[i].state == READING_BODY) {
+        if (wanted.leave && all[i].asked) {
+            over(&all[i], &counts.left, 0);
+        } else if (all[i].stalled && all[i].state == READING_BODY) {
             all[i].stalled = 0;
             interest(&all[i], EPOLLIN, EPOLL_CTL_MOD);
         }
@@ -354,8 +357,8 @@ static void run(void) {
 static void print(void) {
     printf("{\"seconds\": %.6f, ", (double)(window_end - window_start) / 1e9);
     printf("\"ok\": %lu, \"cut\": %lu, \"corrupt\": %lu, \"incomplete\": %lu, \"status\": %lu, \"failed\": %lu, "
-           "\"unfinished\": %lu, \"events\": %lu, \"bytes\": %lu, ",
-           counts.ok, counts.cut, counts.corrupt, counts.incomplete, counts.status, counts.failed, counts.unfinished,
+           "\"unfinished\": %lu, \"left\": %lu, \"events\": %lu, \"bytes\": %lu, ",
+           counts.ok, counts.cut, counts.corrupt, counts.incomplete, counts.status, counts.failed, counts.unfinished, counts.left,
            counts.events, counts.bytes);
     printf("\"window\": {\"answers\": %lu, \"events\": %lu, \"bytes\": %lu}, ", counts.window_ok, counts.window_events,
            counts.window_bytes);
@@ -390,7 +393,7 @@ static void load_request(const char *path) {
 static void read_options(int argc, char **argv) {
     struct option known[] = {{"port", 1, 0, 'p'},     {"request", 1, 0, 'f'}, {"kind", 1, 0, 'k'},  {"chunks", 1, 0, 'n'},
                              {"connections", 1, 0, 'c'}, {"requests", 1, 0, 'q'}, {"seconds", 1, 0, 's'}, {"warmup", 1, 0, 'w'},
-                             {"rate", 1, 0, 'r'},     {"ramp", 1, 0, 'a'},    {"loose", 0, 0, 'l'}, {"stall", 0, 0, 't'},
+                             {"rate", 1, 0, 'r'},     {"ramp", 1, 0, 'a'},    {"loose", 0, 0, 'l'}, {"stall", 0, 0, 't'}, {"leave", 0, 0, 'v'},
                              {"watch", 1, 0, 'o'},    {0, 0, 0, 0}};
     int chosen;
     while ((chosen = getopt_long(argc, argv, "", known, NULL)) != -1) switch (chosen) {
@@ -406,6 +409,7 @@ static void read_options(int argc, char **argv) {
             case 'a': wanted.ramp = (uint64_t)(atof(optarg) * 1e9); break;
             case 'l': wanted.loose = 1; break;
             case 't': wanted.stall = 1; break;
+            case 'v': wanted.leave = 1; break;
             case 'o': add_watch(optarg); break;
             default: exit(2);
         }

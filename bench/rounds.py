@@ -66,7 +66,7 @@ class Rounds:
         sample = scenario.run(target, self._pace, self._cores, upstream, self._folder)
         self.samples.setdefault((scenario.name, target.name), []).append(sample)
         shown = ", ".join(f"{name} {FIGURES[name](sample):,.1f}" for name in scenario.figures[:3])
-        trouble = f"; {sample.wrong} WRONG {sample.sample[:160]}" if sample.wrong else ""
+        trouble = f"; WRONG: {sample.trouble}" if sample.wrong else ""
         took = f"({time.monotonic() - started:.1f} s)"
         print(
             f"{number + 1}/{self._pace.repeats} {scenario.name}, {target.name}: {shown}{trouble} {took}",
@@ -76,9 +76,8 @@ class Rounds:
     def trouble(self, scenario: Scenario, target: str) -> str:
         """What was wrong with its answers; empty when nothing was."""
         samples = self.samples.get((scenario.name, target), [])
-        wrong = sum(sample.wrong for sample in samples)
-        said = next((sample.sample for sample in samples if sample.sample), "")
-        return f"{target}: {wrong:,} wrong answers{f', the first said {said!r}' if said else ''}." if wrong else ""
+        said = "; ".join(sample.trouble for sample in samples if sample.wrong)
+        return f"{target} answered wrongly: {said}." if said else ""
 
     def figure(self, scenario: Scenario, target: str, name: str) -> Spread | None:
         """One figure of all repeats; None when it was not measured."""

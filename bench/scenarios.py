@@ -22,7 +22,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 QUICK = Pace(1.5, 0.4, 3)
-FULL = Pace(5.0, 1.0, 5)
+FULL = Pace(3.0, 0.5, 5)
 COMPARING = Pace(0.4, 0.1, 1, 0.05)
 """Differences of a microsecond want many short runs, close together."""
 
@@ -72,7 +72,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         words += ["--watch", f"server={','.join(map(str, target.pids))}", "--watch", f"upstream={upstream}"]
-        words += [f"--{flag}" for flag, on in (("loose", target.loose), ("stall", self.stall)) if on]
+        words += [
+            f"--{flag}" for flag, on in (("loose", target.loose), ("stall", self.stall), ("leave", self.stall)) if on
+        ]
         return load(words, cores)
 
 
@@ -189,10 +191,10 @@ SCENARIOS: Sequence[Scenario] = (
     Scenario(
         name="stalled-1000",
         group="stalled",
-        title="1,000 clients that stop reading, 2 MB offered to each",
+        title="1,000 clients that stop reading, 20 MB offered to each",
         figures=("RSS MB", "CPU %", "wrong"),
         connections=1000,
-        chunks=6000,
+        chunks=60000,
         ramp=1.0,
         stall=True,
     ),

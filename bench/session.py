@@ -24,7 +24,7 @@ OWN_GROUPS = ("startup", "workers", "plugins", "extras", "observers")
 GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
-_ROUNDS = 3
+_ROUNDS = 2
 _MOST_ROUNDS = 8
 """How many more rounds comparisons take than scenarios."""
 

@@ -16,6 +16,10 @@ BUILD = ROOT / "build" / "bench"
 _HANG = 120.0
 
 
+WRONG = ("cut", "corrupt", "incomplete", "status", "failed", "unfinished")
+"""The counts of answers that were not what the upstream sent."""
+
+
 class Times(msgspec.Struct, frozen=True):
     """A distribution of durations, in microseconds."""
 
@@ -54,6 +58,8 @@ class Sample(msgspec.Struct, frozen=True):
     status: int
     failed: int
     unfinished: int
+    left: int
+    """Hung up by the client when the window ended, as it was told to."""
     events: int
     window: Window
     watched: Mapping[str, Watched]
@@ -66,7 +72,13 @@ class Sample(msgspec.Struct, frozen=True):
     @property
     def wrong(self) -> int:
         """Answers that were not what the upstream sent."""
-        return self.cut + self.corrupt + self.incomplete + self.status + self.failed + self.unfinished
+        return sum(getattr(self, kind) for kind in WRONG)
+
+    @property
+    def trouble(self) -> str:
+        """What was wrong, in words; empty when nothing was."""
+        counted = [f"{getattr(self, kind):,} {kind}" for kind in WRONG if getattr(self, kind)]
+        return ", ".join([*counted, repr(self.sample)] if self.sample else counted)
 
 
 class ToolMissing(Exception):

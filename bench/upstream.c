@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -333,6 +334,7 @@ int main(int argc, char **argv) {
         else return 2;
     }
     if (cert && key) use_tls(cert, key);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody else would end it */
     sigset_t ending;
     sigemptyset(&ending);
     sigaddset(&ending, SIGTERM);

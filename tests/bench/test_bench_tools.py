@@ -104,6 +104,11 @@ def test_clients_that_stop_reading_get_everything_later(loaded: Loaded) -> None:
     assert sample.window.events < 18000
 
 
+def test_clients_that_leave_are_not_counted_as_wrong(loaded: Loaded) -> None:
+    sample = loaded("bench-90000-0", "--seconds", "0.2", "--stall", "--leave", chunks=90000, connections=2)
+    assert (sample.ok, sample.wrong, sample.left) == (0, 0, 2)
+
+
 def test_the_upstream_speaks_as_openai_does(upstream: Upstream) -> None:
     body = json.dumps({"model": "bench-2-0", "stream": True, "stream_options": {"include_usage": True}}).encode()
     head, _, rest = ask_once(upstream.port, body).partition(b"\r\n\r\n")
