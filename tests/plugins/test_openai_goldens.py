@@ -34,7 +34,7 @@ def asked(body: Any) -> ChatRequest:
     if "temperature" in settings:
         values["temperature"] = settings["temperature"]
     fields = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in {**values, "stream": True}.items()}
-    return ChatRequest(dialect="custom", model="1", stream=True, fields=fields, keeps_model=True)
+    return ChatRequest(dialect="chat", model="1", stream=True, fields=fields, keeps_model=True)
 
 
 @pytest.fixture
