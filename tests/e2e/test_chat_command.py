@@ -106,8 +106,19 @@ async def test_an_answer_is_printed_as_it_comes_and_times_go_to_stderr(house: Ho
     out, err = await asyncio.wait_for(process.communicate(), HANG)
     assert (process.returncode, out) == (0, b"two")
     assert err.decode().startswith("fast: first text after ")
+    assert err.decode().endswith(" s in all\n")  # nobody told how many tokens it took
     assert house.asked("fast")["messages"] == [{"role": "user", "content": "Say two words"}]
     assert house.asked("fast")["model"] == "fast-1"
+
+
+async def test_token_counts_are_told_when_the_upstream_tells_them(house: House) -> None:
+    *said, done = chat_events("aye")
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}\n\n'
+    house.play("fast", stream(*said, usage, done, pause=0.0))
+    _, out, err = await house.chat("-m", "fast", "hi")
+    assert out == "aye"
+    assert err.endswith(" s in all, 7 tokens in, 2 out\n")
+    assert house.asked("fast")["stream_options"] == {"include_usage": True}
 
 
 async def test_what_comes_by_the_pipe_is_the_question(house: House) -> None:
@@ -121,7 +132,7 @@ async def test_a_cut_answer_is_told_and_is_a_failure(house: House) -> None:
     house.play("fast", stream(*chat_events("half an ans", finish=None), ending=Ending.CLOSE))
     code, out, err = await house.chat("-m", "fast", "hi")
     assert (code, out) == (1, "half an ans")
-    assert "Error: The answer was cut: what came is not all of it." in err
+    assert "Error: The answer was cut: what came is not all of it (" in err
 
 
 async def test_ctrl_c_ends_the_answer_and_its_upstream(house: House) -> None:
@@ -176,7 +187,7 @@ async def test_after_a_demo_no_key_has_to_be_named(house: House) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "code", "told"),
     [
-        (("-m", "nobody", "hi"), {}, 1, "nobody"),
+        (("-m", "nobody", "hi"), {}, 1, "answered 404: "),
         (("hi",), {}, 1, "Which model? Name it with -m: fast, other."),
         (("-m", "fast"), {}, 2, "Nothing was asked"),
         (("-m", "fast", "hi"), {"GATEWAY_PORT": "1"}, 1, "Start it with `gateway serve`."),

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from gateway.cli.address import Address, NotRunning, own_url
 from gateway.cli.endings import Failed, Wrong
 
 if TYPE_CHECKING:
-    from gateway.cli.chat.asking import Answer
-    from gateway.cli.chat.custom_route import Turn
+    from collections.abc import Iterator
+
+    from gateway.cli.chat.asking import Answer, Caller
     from gateway.cli.context import Context
     from gateway.settings import Settings
 
@@ -26,7 +27,7 @@ _INTERRUPTED = 130
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("-m", "--model", help="Name or id of the model. Default: the only one there is.")
+@click.option("-m", "--model", help="Name or id of the model. Default: the only one the key may use.")
 @click.option("--url", help="The running gateway. Default: http:// and the host and port of the settings.")
 @click.option(
     "--key-file", type=_FILE, help=f"File with a virtual key. Default: {KEY}, else the demo's in the data directory."
@@ -36,37 +37,34 @@ def chat(context: "Context", text: str | None, model: str | None, url: str | Non
     """Ask a model, and print its answer as it comes.
 
     TEXT is the question; without it standard input is, or, on a terminal, a conversation begins. Ctrl-C ends an answer
-    and its upstream. Times go to standard error. Exit code 1 when the question was refused or the answer was cut.
+    and its upstream. Times and tokens go to standard error. Exit code 1 when the question was refused or the answer
+    was cut.
     """
-    from gateway.cli.chat.custom_route import Turn, body, chosen
+    from gateway.cli.chat.asking import Caller
+    from gateway.cli.chat.completions import Turn
 
     settings = context.settings()
-    address = Address(url or own_url(settings))
-    key = _key(settings, key_file)
+    caller = Caller(Address(url or own_url(settings)), _key(settings, key_file))
     if text is None and not sys.stdin.isatty():
         text = _piped()
-    asked = chosen(model)
-
-    def ask(turns: "list[Turn]") -> "Answer":
-        from gateway.cli.chat.asking import Answer
-
-        return Answer(address, "/api/chat/custom", key, body(asked, turns))
-
-    if text is not None:
-        try:
-            _print_answer(ask([Turn("user", text)]), asked.name)
-        except KeyboardInterrupt:
-            click.echo("\nCancelled.", err=True)
-            raise Exit(_INTERRUPTED) from None
-        return
-    _converse(ask, asked.name)
+    try:
+        asked = model or caller.only_model()
+        if text is None:
+            _converse(caller, asked)
+        else:
+            _print_answer(caller.answer(asked, [Turn("user", text)]), asked)
+    except NotRunning as error:
+        raise Failed(f"{error} Start it with `gateway serve`.") from error
+    except KeyboardInterrupt:
+        click.echo("\nCancelled.", err=True)
+        raise Exit(_INTERRUPTED) from None
 
 
-def _converse(ask: "Callable[[list[Turn]], Answer]", name: str) -> None:
+def _converse(caller: "Caller", name: str) -> None:
     """Questions and answers until Ctrl-D; only answers that came to their end are remembered."""
     import readline  # noqa: F401 - gives `input` its editing
 
-    from gateway.cli.chat.custom_route import Turn
+    from gateway.cli.chat.completions import Turn
 
     click.echo(f"You speak with {name}. Ctrl-C ends an answer, Ctrl-D the conversation.", err=True)
     turns: list[Turn] = []
@@ -80,11 +78,11 @@ def _converse(ask: "Callable[[list[Turn]], Answer]", name: str) -> None:
             continue
         question = Turn("user", said)
         try:
-            answered = _print_answer(ask([*turns, question]), name)
+            answered = _print_answer(caller.answer(name, [*turns, question]), name)
         except KeyboardInterrupt:
             click.echo("\nCancelled.", err=True)
-        except Failed as error:
-            click.echo(f"Error: {error.format_message()}", err=True)
+        except (Failed, NotRunning) as error:
+            click.echo(f"Error: {error}", err=True)
         else:
             turns += [question, Turn("assistant", answered)]
 
@@ -94,18 +92,28 @@ def _print_answer(answer: "Answer", name: str) -> str:
     shown = sys.stdout.isatty()
     texts: list[str] = []
     try:
-        for text in answer:
-            texts.append(text)
-            click.echo(_harmless(text) if shown else text, nl=False)
-    except NotRunning as error:
-        raise Failed(f"{error} Start it with `gateway serve`.") from error
+        with closing(iter(answer)) as pieces:  # interrupted between two of them, it must hang up as well
+            for text in pieces:
+                texts.append(text)
+                click.echo(_harmless(text) if shown else text, nl=False)
     finally:
         whole = "".join(texts)
         if shown and whole and not whole.endswith("\n"):
             click.echo()
-    first = "no text" if answer.first is None else f"first text after {answer.first:.2f} s"
-    click.echo(f"{name}: {first}, {answer.took:.2f} s in all", err=True)
+    click.echo(f"{name}: {', '.join(_measures(answer))}", err=True)
     return whole
+
+
+def _measures(answer: "Answer") -> "Iterator[str]":
+    """What it took, as far as anybody knows."""
+    yield "no text" if answer.first is None else f"first text after {answer.first:.2f} s"
+    yield f"{answer.took:.2f} s in all"
+    if answer.usage.prompt_tokens is not None:
+        yield f"{answer.usage.prompt_tokens} tokens in"
+    if answer.usage.completion_tokens is not None:
+        yield f"{answer.usage.completion_tokens} out"
+    if answer.finish == "length":
+        yield "stopped at the model's token limit"
 
 
 def _harmless(text: str) -> str:

@@ -1,63 +1,62 @@
-"""One question to a running gateway, its answer as it comes, and the truth about how it ended."""
+"""A running gateway as one caller of it: its answers as they come, and the truth about how they ended."""
 
-import codecs
 import http.client
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
 
 import msgspec
 
 from gateway.cli.address import Address
+from gateway.cli.chat.completions import MODELS, PATH, Chunk, Turn, Usage, message_of, names, question
 from gateway.cli.endings import Failed
+from gateway.events import FrameTooLarge
+from gateway.wire.sse import Sse
 
 _READ = 65536
-_FAILURE_LIMIT = 65536
+_REFUSAL_LIMIT = 65536
+_LIST_SECONDS = 30.0
+_DONE = b"[DONE]"
 
 
 class Cut(Failed):
     """The answer broke off: what came is not all there is."""
 
 
-class Answer:
-    """Text as it comes; who stops listening closes the connection, and the gateway its upstream."""
+class Caller:
+    """Asks with one key; without one, what an open gateway lets anybody ask."""
 
-    def __init__(self, address: Address, path: str, key: str, body: bytes) -> None:
+    def __init__(self, address: Address, key: str) -> None:
         self._address = address
-        self._path = path
         self._key = key
-        self._body = body
-        self.first: float | None = None
-        """Seconds to the first text."""
-        self.took = 0.0
-        """Seconds to the end."""
 
-    def __iter__(self) -> Iterator[str]:
-        """The text; raises `NotRunning`, `Failed` when the question is refused, `Cut` when the answer breaks off."""
-        began = time.monotonic()
-        connection = self._address.connect(None)  # how long an upstream may think is the gateway's to judge
-        response: http.client.HTTPResponse | None = None
+    def only_model(self) -> str:
+        """The one model this key may use; `Failed` where it has to be named."""
+        connection = self._address.connect(_LIST_SECONDS)
         try:
-            response = self._asked(connection)
-            for text in _texts(response):
-                if text and self.first is None:
-                    self.first = time.monotonic() - began
-                yield text
-        except (OSError, http.client.HTTPException) as error:
-            raise Cut("The answer was cut: what came is not all of it.") from error
+            response = self.asked(connection, "GET", MODELS)
+            known = names(msgspec.json.decode(response.read()))
+        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            raise Failed(f"The gateway at {self._address.url} did not tell its models.") from error
         finally:
-            # Both: the response keeps the socket open when the connection is closed.
-            if response is not None:
-                response.close()
             connection.close()
-            self.took = time.monotonic() - began
+        if len(known) != 1:
+            told = f"Name it with -m: {', '.join(known)}." if known else "This key may use none."
+            raise Failed(f"Which model? {told}")
+        return known[0]
 
-    def _asked(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    def answer(self, model: str, turns: Sequence[Turn]) -> "Answer":
+        """The answer to the last turn, asked when it is first read."""
+        return Answer(self, self._address, question(model, turns))
+
+    def asked(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
+    ) -> http.client.HTTPResponse:
+        """The response whose head is there; `Failed` with the gateway's words when it refuses."""
         headers = {"Content-Type": "application/json", "Connection": "close"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         try:
-            connection.request("POST", self._address.prefix + self._path, body=self._body, headers=headers)
+            connection.request(method, self._address.prefix + path, body=body, headers=headers)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise Failed(f"The gateway at {self._address.url} broke off before it answered.") from error
@@ -68,18 +67,66 @@ class Answer:
     def _refusal(self, response: http.client.HTTPResponse) -> str:
         with response:
             try:
-                document: Any = msgspec.json.decode(response.read(_FAILURE_LIMIT))
+                said = message_of(msgspec.json.decode(response.read(_REFUSAL_LIMIT)))
             except (OSError, http.client.HTTPException, msgspec.DecodeError, UnicodeDecodeError):
-                document = None
-        message = document.get("message") if isinstance(document, Mapping) else None
-        told = f"The gateway at {self._address.url} answered {response.status}: {message or response.reason}"
+                said = None
+        told = f"The gateway at {self._address.url} answered {response.status}: {said or response.reason}"
         if response.status == 401 and not self._key:
             return f"{told} Name a --key-file or set GATEWAY_API_KEY; `gateway keys create NAME` makes a key."
         return told
 
 
-def _texts(response: http.client.HTTPResponse) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while data := response.read1(_READ):
-        yield decoder.decode(data)
-    yield decoder.decode(b"", final=True)
+class Answer:
+    """Text as it comes; who stops reading closes the connection, and the gateway its upstream."""
+
+    def __init__(self, caller: Caller, address: Address, body: bytes) -> None:
+        self._caller = caller
+        self._address = address
+        self._body = body
+        self._began = 0.0
+        self.first: float | None = None
+        """Seconds to the first text."""
+        self.took = 0.0
+        """Seconds to the end."""
+        self.finish: str | None = None
+        """Why it is over, in the upstream's word."""
+        self.usage = Usage()
+
+    def __iter__(self) -> Generator[str, None, None]:
+        """The text; raises `NotRunning`, `Failed` when the question is refused, `Cut` when the answer breaks off."""
+        self._began = time.monotonic()
+        connection = self._address.connect(None)  # how long an upstream may think is the gateway's to judge
+        response: http.client.HTTPResponse | None = None
+        try:
+            response = self._caller.asked(connection, "POST", PATH, self._body)
+            yield from self._texts(response)
+        finally:
+            # Both: the response keeps the socket open when the connection is closed.
+            if response is not None:
+                response.close()
+            connection.close()
+            self.took = time.monotonic() - self._began
+
+    def _texts(self, response: http.client.HTTPResponse) -> Iterator[str]:
+        events = Sse()
+        try:
+            while data := response.read1(_READ):
+                for frame in events.feed(data):
+                    if frame.data == _DONE:
+                        return
+                    if frame.data is not None:
+                        yield self._text(msgspec.json.decode(frame.data, type=Chunk))
+        except (OSError, http.client.HTTPException, msgspec.DecodeError, FrameTooLarge) as error:
+            raise Cut("The answer was cut: what came is not all of it.") from error
+        if self.finish is None:
+            raise Cut("The answer was cut: what came is not all of it.")
+
+    def _text(self, chunk: Chunk) -> str:
+        if chunk.error is not None:
+            said = message_of(chunk.error) or "nobody said why"
+            raise Cut(f"The answer was cut: what came is not all of it ({said.rstrip('.')}).")
+        self.finish = chunk.finish or self.finish
+        self.usage = chunk.usage or self.usage
+        if chunk.text and self.first is None:
+            self.first = time.monotonic() - self._began
+        return chunk.text

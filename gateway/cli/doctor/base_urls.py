@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from gateway.cli.demo import MODEL_ID
 from gateway.cli.doctor.finding import Finding, command, failed, ok, warning
 from gateway.egress import EgressPolicy, SystemResolver
 from gateway.egress.guard import AddressDenied, Guard
@@ -26,6 +27,7 @@ class _Verdict(NamedTuple):
 
 def base_urls(settings: Settings, models: Sequence[Any]) -> Iterator[Finding]:
     """A finding for each model that cannot be reached as it stands, and one for the rest."""
+    models = [model for model in models if model.id != MODEL_ID]  # `gateway serve --demo` allows its address itself
     allowed = AllowList(settings.egress.allow)
     targets: dict[str, Target] = {}
     wrong = 0

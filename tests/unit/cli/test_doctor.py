@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
+from gateway.cli.demo import MODEL_ID
 
 Environ: TypeAlias = dict[str, str | None]
 Break: TypeAlias = Callable[[Path, Environ], None]
@@ -232,7 +233,9 @@ def test_a_machine_where_nothing_is_yet_is_well_and_stays_as_it_is(patient: Pati
 
 
 def test_an_installation_in_use_is_well(patient: Patient) -> None:
-    gateway(patient.environ, "models", "add", "a", "--model-id", "m", "--base-url", "https://93.184.216.34/v1")
+    add = ("models", "add", "a", "--model-id", "m", "--base-url")
+    gateway(patient.environ, *add, "https://93.184.216.34/v1")
+    gateway(patient.environ, *add, "http://127.0.0.1:8399/v1", "--id", MODEL_ID)  # reached by `serve --demo` only
     assert patient.troubles() == []
 
 
