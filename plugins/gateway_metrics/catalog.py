@@ -19,12 +19,12 @@ class Metric(msgspec.Struct, frozen=True):
     across: Across = "sum"
     """How the workers' values of a gauge become one."""
 
-    @property
-    def width(self) -> int:
-        """How many numbers one series of it is: a histogram's buckets, the last without a bound, and its sum."""
-        if self.kind == "histogram":
-            return len(self.buckets) + 2
-        return 2 if self.kind == "summary" else 1
+    width: int = 0
+    """How many numbers one series of it is: a histogram's buckets, the last without a bound, and its sum."""
+
+    def __post_init__(self) -> None:
+        width = len(self.buckets) + 2 if self.kind in ("histogram", "summary") else 1
+        msgspec.structs.force_setattr(self, "width", width)
 
 
 _MODEL: Final = ("model", "provider")

@@ -43,7 +43,7 @@ class Metrics:
         shared = Shared(self._gateway.serving.data_dir / "metrics")
         async with AsyncExitStack() as stack:
             try:
-                self.recorder.tally = await asyncio.to_thread(shared.join)
+                self.recorder.count_in(await asyncio.to_thread(shared.join))
             except OSError as error:
                 # A full disk must not keep a worker from serving; its numbers are then its own.
                 self._gateway.log.error("metrics_not_shared", error=error.strerror or str(error))
@@ -76,12 +76,13 @@ class Metrics:
 
     async def _look(self) -> None:
         loop, tally = asyncio.get_running_loop(), self.recorder.tally
+        lag = tally.series(LOOP_LAG, ())
         while True:
             await self._say()
             for _ in range(4):
                 due = loop.time() + _LOOK
                 await asyncio.sleep(_LOOK)
-                tally.observe(LOOP_LAG, (), max(0.0, loop.time() - due))
+                tally.observe(lag, LOOP_LAG, max(0.0, loop.time() - due))
 
     async def _say(self) -> None:
         await asyncio.to_thread(self._tell, sampled(self._gateway.stats))

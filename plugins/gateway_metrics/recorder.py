@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from gateway import Event, Exchange, Reasoning, Refusal, StreamObserver, Text, ToolCall, UsageRecord
+from gateway import Event, Exchange, Outcome, Reasoning, Refusal, StreamObserver, Text, ToolCall, UsageRecord
 from gateway.protocols import OBSERVED
 from gateway_metrics.catalog import (
     ATTEMPTS,
@@ -19,8 +19,10 @@ from gateway_metrics.settings import Settings
 from gateway_metrics.tally import Tally
 
 _CONTENT: Final[frozenset[type[Event]]] = frozenset({Text, Reasoning, Refusal, ToolCall})
+_OTHER: Final = "other"
 _ERRORS: Final = 100
-"""Error codes with a label of their own: a mapper may make up its own."""
+"""Error codes of a model with a label of their own: a mapper may make up its own."""
+_Ended: TypeAlias = tuple[str, Outcome | None, int | None]
 
 
 class Recorder:
@@ -30,26 +32,32 @@ class Recorder:
         self._each = settings.gaps == "each"
         self.wants = _CONTENT if self._each else OBSERVED
         self._by_id = settings.model_label == "id"
-        self._models = _Bounded(settings.models)
-        self._errors = _Bounded(_ERRORS)
-        self.tally = Tally()
-        """Of this worker alone until it has joined the others."""
+        self._limit = settings.models
+        self.count_in(Tally())  # of this worker alone, until it has joined the others
+
+    def count_in(self, tally: Tally) -> None:
+        """Count there from now on."""
+        self.tally = tally
+        self._ends: dict[_Ended, tuple[int, int]] = {}
+        self._plugins: dict[str, int] = {}
+        self._models: dict[tuple[str, str], _OfModel] = {}
+        self._others: _OfModel | None = None
 
     def start(self, exchange: Exchange) -> Callable[[Sequence[Event]], None] | None:
         """Measure every gap, where that is asked for."""
         if not self._each:
             return None
         model = exchange.attempts[-1].model
-        labels = self._model(model.id if self._by_id else model.name, model.provider)
+        series = self._model(model.id if self._by_id else model.name, model.provider).gaps
         tally, last = self.tally, 0.0
 
         def tell(events: Sequence[Event]) -> None:
             nonlocal last
             now = time.perf_counter()
             if last:
-                tally.observe(INTER_TOKEN, labels, now - last)
+                tally.observe(series, INTER_TOKEN, now - last)
             for _ in range(len(events) - 1):  # they came together
-                tally.observe(INTER_TOKEN, labels, 0.0)
+                tally.observe(series, INTER_TOKEN, 0.0)
             last = now
 
         return tell
@@ -57,58 +65,88 @@ class Recorder:
     def settled(self, exchange: Exchange, records: Sequence[UsageRecord]) -> None:
         """Count the exchange, and each of its attempts."""
         tally = self.tally
-        surface, outcome = exchange.surface, str(exchange.outcome)
-        tally.add(REQUESTS, (surface, outcome, "none" if exchange.status is None else str(exchange.status)))
-        tally.observe(REQUEST_SECONDS, (surface, outcome), time.monotonic() - exchange.started)
+        ended = exchange.surface, exchange.outcome, exchange.status
+        count, seconds = self._ends.get(ended) or self._new_end(ended)
+        tally.add(count)
+        tally.observe(seconds, REQUEST_SECONDS, time.monotonic() - exchange.started)
+        for name, spent in exchange.timings.items():
+            series = self._plugins.get(name)
+            tally.observe(self._new_plugin(name) if series is None else series, PLUGIN_SECONDS, spent)
         for record in records:
-            self._attempt(record)
-        for name, seconds in exchange.timings.items():
-            stage, _, plugin = name.partition(".")
-            tally.observe(PLUGIN_SECONDS, (plugin, stage), seconds)
-        if records and (first := exchange.attempts[-1].first_content) is not None:
-            tally.observe(FIRST_TOKEN, self._labels(records[-1]), first - exchange.started)
+            model = self._model(record.model_id if self._by_id else record.model_name, record.provider)
+            model.count(record, gap=not self._each)
+            attempt = exchange.attempts[record.number - 1]
+            if attempt.first_content is not None:
+                tally.observe(model.first, FIRST_TOKEN, attempt.first_content - exchange.started)
 
-    def _attempt(self, record: UsageRecord) -> None:
-        tally, labels = self.tally, self._labels(record)
-        error = self._errors(record.error_code) if record.error_code else "none"
-        tally.add(ATTEMPTS, (*labels, record.outcome.value, error))
-        for kind, tokens in (
-            ("input", record.input_tokens),
-            ("output", record.output_tokens),
-            ("cache_read", record.cache_read_tokens),
-            ("cache_write", record.cache_write_tokens),
-            ("reasoning", record.reasoning_tokens),
-        ):
-            if tokens:
-                tally.add(TOKENS, (*labels, kind, record.provenance), tokens)
-        if not self._each and record.first_content is not None and record.deltas > 1:
-            gap = (record.duration - record.first_content) / (record.deltas - 1)
-            tally.observe(INTER_TOKEN, labels, gap)
+    def _model(self, model: str, provider: str) -> "_OfModel":
+        found = self._models.get((model, provider))
+        if found is None:
+            # The registry's words, never a client's; and bounded, since users may have models of their own.
+            if len(self._models) >= self._limit:
+                self._others = self._others or _OfModel(self.tally, _OTHER, _OTHER)
+                return self._others
+            found = self._models[model, provider] = _OfModel(self.tally, model, provider)
+        return found
 
-    def _labels(self, record: UsageRecord) -> tuple[str, str]:
-        return self._model(record.model_id if self._by_id else record.model_name, record.provider)
+    def _new_end(self, ended: _Ended) -> tuple[int, int]:
+        surface, outcome, status = ended
+        labels = surface, str(outcome)
+        count = self.tally.series(REQUESTS, (*labels, "none" if status is None else str(status)))
+        found = self._ends[ended] = count, self.tally.series(REQUEST_SECONDS, labels)
+        return found
 
-    def _model(self, model: str, provider: str) -> tuple[str, str]:
-        # The registry's words, never a client's; and bounded, since users may have models of their own.
-        label = self._models(model)
-        return (label, provider) if label is model else (label, label)
+    def _new_plugin(self, name: str) -> int:
+        stage, _, plugin = name.partition(".")
+        found = self._plugins[name] = self.tally.series(PLUGIN_SECONDS, (plugin, stage))
+        return found
 
 
-class _Bounded:
-    """Keeps a label from growing without end."""
+class _OfModel:
+    """Where one model's numbers are."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._known: set[str] = set()
+    __slots__ = ("_attempts", "_labels", "_tally", "_tokens", "first", "gaps")
 
-    def __call__(self, value: str) -> str:
-        """The value itself, or `other` when there are too many."""
-        if value in self._known:
-            return value
-        if len(self._known) >= self._limit:
-            return "other"
-        self._known.add(value)
-        return value
+    def __init__(self, tally: Tally, *labels: str) -> None:
+        self._tally = tally
+        self._labels = labels
+        self.first = tally.series(FIRST_TOKEN, labels)
+        self.gaps = tally.series(INTER_TOKEN, labels)
+        self._attempts: dict[tuple[Outcome, str | None], int] = {}
+        self._tokens: dict[tuple[str, str], int] = {}
+
+    def count(self, record: UsageRecord, *, gap: bool) -> None:
+        """One attempt: how it ended, its tokens, and the mean gap between its content events if `gap`."""
+        tally, provenance = self._tally, record.provenance
+        ended = record.outcome, record.error_code
+        series = self._attempts.get(ended)
+        tally.add(self._new_end(ended) if series is None else series)
+        if record.input_tokens:
+            tally.add(self._of_tokens("input", provenance), record.input_tokens)
+        if record.output_tokens:
+            tally.add(self._of_tokens("output", provenance), record.output_tokens)
+        if record.cache_read_tokens:
+            tally.add(self._of_tokens("cache_read", provenance), record.cache_read_tokens)
+        if record.cache_write_tokens:
+            tally.add(self._of_tokens("cache_write", provenance), record.cache_write_tokens)
+        if record.reasoning_tokens:
+            tally.add(self._of_tokens("reasoning", provenance), record.reasoning_tokens)
+        if gap and record.deltas > 1 and record.first_content is not None:
+            tally.observe(self.gaps, INTER_TOKEN, (record.duration - record.first_content) / (record.deltas - 1))
+
+    def _of_tokens(self, kind: str, provenance: str) -> int:
+        found = self._tokens.get((kind, provenance))
+        if found is None:
+            found = self._tokens[kind, provenance] = self._tally.series(TOKENS, (*self._labels, kind, provenance))
+        return found
+
+    def _new_end(self, ended: tuple[Outcome, str | None]) -> int:
+        outcome, code = ended
+        if len(self._attempts) >= _ERRORS:
+            return self._tally.series(ATTEMPTS, (*self._labels, outcome.value, _OTHER))
+        series = self._tally.series(ATTEMPTS, (*self._labels, outcome.value, code or "none"))
+        self._attempts[ended] = series
+        return series
 
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def sampled(stats: Stats) -> Sample:
     ]
     if stats.snapshot_age is not None:
         gauges.append(((SNAPSHOT_AGE.name,), round(stats.snapshot_age, 3)))
-    gauges += [((PLUGIN_QUARANTINED.name, fault.plugin, fault.stage), float(fault.quarantined)) for fault in stats.faults]
+    gauges += [((PLUGIN_QUARANTINED.name, one.plugin, one.stage), float(one.quarantined)) for one in stats.faults]
     cooling = sorted(stats.cooling, key=lambda one: -one.seconds)[:_COOLING]
     gauges += [((MODEL_COOLING.name, one.model, one.provider), round(one.seconds, 3)) for one in reversed(cooling)]
     return Sample(counts, gauges)

@@ -24,5 +24,5 @@ class Settings(BaseModel):
     models: int = Field(default=200, ge=0, le=10_000)
     """How many models get a label of their own in each worker; the others are `other` together."""
     gaps: Gaps = "mean"
-    """`mean` observes an answer's mean gap between content events once, at its end; `each` every gap, for about two
-    microseconds a chunk."""
+    """`mean` observes an answer's mean gap between content events once, at its end; `each` every gap, for about a
+    microsecond a read."""

@@ -15,6 +15,7 @@ _KEYS: Final = 512 * 1024
 """Bytes for the names of series, about 6,000."""
 _SLOTS: Final = 32 * 1024
 """Numbers of one worker, such as 1,500 histograms."""
+_LOST: Final = 0
 _SIZE: Final = _KEYS + 8 * _SLOTS
 
 Key: TypeAlias = tuple[str, ...]
@@ -44,28 +45,26 @@ class Tally:
         self._slots: dict[Key, int] = {}
         self._named = 0
         self._free = 0
-        self._lost = 0
-        self._lost = self._slot(UNRECORDED, (UNRECORDED.name,))
+        self.series(UNRECORDED, ())  # the first: its slot is `_LOST`
 
-    def add(self, metric: Metric, labels: Key, amount: float = 1.0) -> None:
+    def series(self, metric: Metric, labels: Key) -> int:
+        """The place of a series, to be asked for once and kept; where there is no room it is that of lost numbers."""
+        key = (metric.name, *labels)
+        slot = self._slots.get(key)
+        return self._new(metric, key) if slot is None else slot
+
+    def add(self, series: int, amount: float = 1.0) -> None:
         """Count up."""
-        key = (metric.name, *labels)
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slot(metric, key)
-        self._values[slot] += amount
+        self._values[series] += amount
 
-    def observe(self, metric: Metric, labels: Key, value: float) -> None:
+    def observe(self, series: int, metric: Metric, value: float) -> None:
         """Put a value into a histogram's bucket, or add it to a summary."""
-        key = (metric.name, *labels)
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slot(metric, key)
-            if slot == self._lost:
-                self._values[slot] += 1
-                return
-        self._values[slot + bisect_left(metric.buckets, value)] += 1
-        self._values[slot + metric.width - 1] += value
+        values = self._values
+        if series == _LOST:
+            values[_LOST] += 1
+            return
+        values[series + bisect_left(metric.buckets, value)] += 1
+        values[series + metric.width - 1] += value
 
     def totals(self) -> Totals:
         """All numbers."""
@@ -76,12 +75,11 @@ class Tally:
         self._values.release()
         self._map.close()
 
-    def _slot(self, metric: Metric, key: Key) -> int:
-        """The first slot of a new series; that of lost numbers where there is no room."""
+    def _new(self, metric: Metric, key: Key) -> int:
         line = msgspec.json.encode((metric.width, *key)) + b"\n"
         end = self._named + len(line)
         if end >= _KEYS or self._free + metric.width > _SLOTS:
-            return self._lost
+            return _LOST
         self._map[self._named : end] = line
         self._named = end
         slot = self._slots[key] = self._free

@@ -57,6 +57,9 @@ async def test_a_quarantined_sink_shows_in_the_health_the_list_and_the_metrics(t
             text = await gateway.command("plugins", "list", "--url", url)
             assert "quarantined" in text
             asker = [("authorization", f"Bearer {admin.key}")]
+            chat = [("authorization", f"Bearer {keys['one']}")]
+            assert (await gateway.client.request("GET", "/metrics")).status == 401
+            assert (await gateway.client.request("GET", "/metrics", headers=chat)).status == 403
             metrics = (await gateway.client.request("GET", "/metrics", headers=asker)).body.decode()
             assert 'gateway_plugin_quarantined{plugin="fullsink",stage="usage_sinks"} 1.0\n' in metrics
             assert (

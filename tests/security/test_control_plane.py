@@ -14,6 +14,7 @@ from gateway.testing.running import RunningGateway
 ROUTES = [
     ("GET", "/admin/plugins"),
     ("GET", "/admin/generations"),
+    ("GET", "/admin/health"),
     ("POST", "/admin/plugins/supabase/enable"),
     ("POST", "/admin/plugins/supabase/disable"),
     ("POST", "/admin/plugins/reload"),
