@@ -20,6 +20,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 #ifdef WITH_TLS
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #endif
 
@@ -67,6 +68,7 @@ static void drop(Connection *c) {
 static ssize_t take(Connection *c, char *to, size_t room) {
 #ifdef WITH_TLS
     if (c->tls) {
+        ERR_clear_error(); /* another connection's error must not be taken for this one's */
         int got = SSL_read(c->tls, to, (int)room);
         if (got > 0) return got;
         int why = SSL_get_error(c->tls, got);
@@ -81,6 +83,7 @@ static ssize_t take(Connection *c, char *to, size_t room) {
 static ssize_t give(Connection *c, const char *from, size_t length) {
 #ifdef WITH_TLS
     if (c->tls) {
+        ERR_clear_error();
         int sent = SSL_write(c->tls, from, (int)length);
         if (sent > 0) return sent;
         int why = SSL_get_error(c->tls, sent);

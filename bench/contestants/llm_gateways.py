@@ -13,6 +13,7 @@ TENSORZERO = "tensorzero==2026.6.0"
 LITELLM = "litellm[proxy]"
 PORTKEY = "@portkey-ai/gateway@1.15.2"
 
+_NO_KEY = {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
 _TENSORZERO_MODEL = """
 [models."{name}"]
 routing = ["upstream"]
@@ -53,7 +54,7 @@ def litellm(world: World) -> Iterator[Target]:
     config = folder / "litellm.yaml"
     config.write_text(f"model_list:\n{models}litellm_settings: {{telemetry: false, num_retries: 0}}\n", "utf-8")
     command = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    environ = world.environ(LITELLM_LOG="ERROR", LITELLM_LOCAL_MODEL_COST_MAP="True")
+    environ = world.environ(LITELLM_LOG="ERROR", LITELLM_LOCAL_MODEL_COST_MAP="True", **_NO_KEY)
     with started(command, world.cores, folder, environ) as server:
         server.until(lambda: answers(port))
         yield Target("litellm", port, server.pids, chat_body, loose=True)
