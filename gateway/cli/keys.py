@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.opened import work
+from gateway.cli.opened import settings, work
 from gateway.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ def rotate(key: str, overlap: timedelta, as_json: bool) -> None:
 
     async def run(database: "Database") -> "tuple[StoredKey, StoredKey, Secret]":
         store = KeyStore(database)
-        return await store.rotate((await store.find(key)).id, overlap)
+        old, new, secret = await store.rotate((await store.find(key)).id, overlap)
+        if (file := store.renew_admin_file(settings().data_dir, old, secret)) is not None:
+            click.echo(f"The file {file} holds the new key now.", err=True)
+        return old, new, secret
 
     old, new, secret = work(run)
     if as_json:

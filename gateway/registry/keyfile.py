@@ -38,7 +38,10 @@ def create_keyring(path: Path) -> Keyring:
     try:
         os.link(temporary, path)  # fails where a file exists already: the first process wins, whole file or nothing
     except (FileExistsError, FileNotFoundError):
-        return read_keyring(path) or Keyring(*content)
+        faster = read_keyring(path)
+        if faster is None:
+            raise KeyringError(f"The keyring {path} cannot be made: somebody takes it away.") from None
+        return faster
     finally:
         temporary.unlink(missing_ok=True)
     return Keyring(*content)

@@ -142,6 +142,15 @@ class KeyStore:
             await _insert(connection, self._columns(token, "admin", None, SCOPES, None))
             return _write_secret(data_dir / ADMIN_FILE, token)
 
+    def renew_admin_file(self, data_dir: Path, old: StoredKey, token: Secret) -> Path | None:
+        """Write the new key to the file of the first admin key where that held the old one; None where it did not."""
+        path = data_dir / ADMIN_FILE
+        try:
+            held = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return _write_secret(path, token) if held.startswith(old.prefix) else None
+
     def _columns(
         self, token: Secret, name: str, owner: str | None, scopes: Collection[str], expires_at: datetime | None
     ) -> dict[str, Any]:
@@ -180,4 +189,4 @@ def _write_secret(path: Path, secret: Secret) -> Path:
             os.fsync(file.fileno())
         return Path(temporary).replace(path)
     except OSError as error:
-        raise RegistryError(f"The first admin key cannot be written to {path}: {error.strerror}.") from error
+        raise RegistryError(f"The admin key cannot be written to {path}: {error.strerror}.") from error

@@ -7,6 +7,7 @@ with one.
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -62,6 +63,8 @@ class KeyReference(msgspec.Struct, frozen=True):
 
     def _from_file(self) -> str:
         try:
+            if not stat.S_ISREG(os.stat(self.name).st_mode):
+                raise RegistryError(f"{self._named} is no regular file.")  # reading a pipe might never end
             with open(self.name, encoding="utf-8") as file:
                 return file.read(_LIMIT)
         except OSError as error:

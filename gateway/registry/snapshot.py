@@ -1,12 +1,13 @@
 """The registry in memory: immutable, replaced as a whole, asked without any database call."""
 
+import asyncio
 import hmac
 import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from gateway.registry.virtual_keys import digest, well_formed
 from gateway.secrets import Secret
 
 _log = logging.getLogger("gateway.registry")
+_AT_ONCE: Final = 50
+"""Rows opened without a pause."""
 
 Row = sa.Row[Any]
 
@@ -105,7 +108,12 @@ async def load(database: Database, previous: RegistrySnapshot | None = None) -> 
             key_rows = (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all()
         except ValueError as error:  # SQLite lets other programs write text that is no JSON, or no time
             raise RegistryError(f"The registry's tables hold a value that cannot be read: {error}.") from error
-    known = {row.id: entry for row in model_rows if (entry := _entry(row, database, previous)) is not None}
+    known = {}
+    for count, row in enumerate(model_rows, 1):
+        if (entry := _entry(row, database, previous)) is not None:
+            known[row.id] = entry
+        if count % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # answers stream meanwhile: a rotation of the keyring makes us open every row
     return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index)
 
 

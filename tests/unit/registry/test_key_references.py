@@ -155,3 +155,9 @@ def test_a_file_of_the_data_directory_is_no_reference(tmp_path: Path) -> None:
     for path in (tmp_path / "data" / "keyring", tmp_path / "data" / ".." / "data" / "keyring", tmp_path / "link"):
         with pytest.raises(InvalidValue, match="data directory"):
             references.file(path, data_dir=tmp_path / "data")
+
+
+def test_a_pipe_is_no_file_to_wait_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RegistryError, match="is no regular file"):
+        KeyReference("file", str(tmp_path / "pipe")).resolve()

@@ -1,6 +1,8 @@
 """Virtual keys are replaced with an overlap: both work, then only the new one."""
 
+import stat
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,16 @@ async def test_what_works_no_more_cannot_be_rotated(database: Database) -> None:
     with pytest.raises(NotFound):
         await store.rotate(OWNER, DAY)
     assert len(await store.all()) == 2
+
+
+async def test_the_file_of_the_first_admin_key_holds_the_new_one(database: Database, tmp_path: Path) -> None:
+    store = KeyStore(database)
+    path = await store.ensure_first_admin(tmp_path)
+    assert path is not None
+    admin, other = await store.find("admin"), (await store.create("other"))[0]
+    _, _, unrelated = await store.rotate(other.id, DAY)
+    assert store.renew_admin_file(tmp_path, other, unrelated) is None
+    old, _, token = await store.rotate(admin.id, DAY)
+    assert store.renew_admin_file(tmp_path, old, token) == path
+    assert path.read_text() == token.reveal() + "\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
