@@ -168,17 +168,18 @@ class ParsedRelay(Relay):
     def _frame(self, events: list[Event]) -> bytes:
         """Events of one frame, or of none: the frame itself, the frame with changes, or frames of our own."""
         frame = events[0].source
-        if frame is None:
-            return (
-                cast("AnswerWriter", self._writer).end_marker
-                if isinstance(events[0], End)
-                else self._writer.write(events)
-            )
-        if self._withholds_usage and all(isinstance(event, Usage) for event in events):
-            return b""
         before = self._frames.get(id(frame), ())
-        if len(before) == len(events) and all(a is b for a, b in zip(before, events, strict=True)):
-            return frame.raw
+        if (
+            frame is not None
+            and len(before) == len(events)
+            and all(a is b for a, b in zip(before, events, strict=True))
+        ):
+            return b"" if self._withholds_usage and all(isinstance(e, Usage) for e in events) else frame.raw
+        if isinstance(events[-1], End):
+            # The end of a stream that said none, or whose last line the connection's end cut short.
+            return self._writer.write(events[:-1]) + cast("AnswerWriter", self._writer).end_marker
+        if frame is None:
+            return self._writer.write(events)
         patch: Callable[[Frame, Sequence[Event]], bytes] = cast("Any", self._writer).patch
         return patch(frame, events)
 
