@@ -50,7 +50,7 @@ def _print(told: Any) -> None:
             "lookups": tuple(f"{one['plugin']}: {one['answer']}" for one in told["lookups"]),
             "route": f"{told['route']} ({told['strategy']})" if told["route"] else None,
             "transforms": tuple(f"{one['plugin']}: {_changes(one)}" for one in told["transforms"]),
-            **{stage: tuple(plugins) for stage, plugins in told["stages"].items() if plugins},
+            **{stage: tuple(plugins) for stage, plugins in told["stages"].items() if plugins and stage != "lookups"},
             "sends": f"{sent['method']} {sent['url']}" if sent else None,
             "body": sent["body"] if sent else None,
             "prompt": f"about {price['input_tokens']} tokens, {_dollars(price)}" if price else None,

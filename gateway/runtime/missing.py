@@ -13,7 +13,7 @@ def missing_module(candidate: Candidate, error: ModuleNotFoundError) -> str:
     module = error.name or ""
     top = module.partition(".")[0]
     if not top or top == re.split("[.:]", candidate.origin)[0]:
-        return f"its module is not there: {error}"
+        return f"its module is not there: {error}; what 'pip install -e' adds, only processes see that start after it"
     return f"it needs the module '{module}', which is not installed: pip install '{_install(candidate, top)}'"
 
 

@@ -87,6 +87,7 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
             shown = await gateway.command("explain", "-m", "fast", "--url", url)
             assert "canary" not in shown + json.dumps(told)
             assert "temperature" in shown
+            assert ["lookups", "registry:", "found"] in [line.split() for line in shown.splitlines()]
             with pytest.raises(GatewayFailed, match="would be refused: 404 model_not_found"):
                 await gateway.command("explain", "-m", "fast", "--key-env", "THEIR_KEY", "--url", url)
             assert upstream.seen("m") == []
