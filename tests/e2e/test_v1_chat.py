@@ -3,21 +3,18 @@
 import asyncio
 import hashlib
 import json
-from contextlib import asynccontextmanager
 
 import httpx2
 import openai
 import pytest
 import pytest_asyncio
-from seeding import seed
+from v1_world import MODELS, worlds
 
-from gateway.registry import NewModel
 from gateway.testing import faults
-from gateway.testing.running import RunningGateway
-from gateway.testing.upstream import ScriptedUpstream, chat_events, reply, stream
+from gateway.testing.upstream import chat_events, reply, stream
 
 HANG = 60
-MODELS = 60
+PATH = "/v1/chat/completions"
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}
 STREAM = {**BODY, "stream": True}
 ODD = (
@@ -54,45 +51,10 @@ def register_stream_transforms():
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class World:
-    """A running gateway, and one of its models whose upstream plays what this test needs."""
-
-    def __init__(self, gateway, upstream, key, model):
-        self.gateway, self.upstream, self.key, self.model = gateway, upstream, key, model
-
-    async def open(self, fields):
-        headers = [("authorization", f"Bearer {self.key}")]
-        body = json.dumps({**fields, "model": self.model}).encode()
-        return await self.gateway.client.send("POST", "/v1/chat/completions", headers=headers, body=body)
-
-    async def ask(self, fields):
-        return await (await self.open(fields)).finish()
-
-    def sent(self) -> dict:
-        return json.loads(self.upstream.seen(self.model)[-1].request.body)
-
-    def sdk(self):
-        base_url = f"http://127.0.0.1:{self.gateway.port}/v1"
-        http = httpx2.AsyncClient(trust_env=False)
-        return openai.AsyncOpenAI(api_key=self.key, base_url=base_url, max_retries=0, http_client=http)
-
-
-@asynccontextmanager
-async def worlds(data_dir, *arguments):
-    """One gateway for many tests: each takes the next of its models."""
-    async with ScriptedUpstream() as upstream:
-        names = [f"m{number}" for number in range(MODELS)]
-        models = [NewModel(name=name, base_url=upstream.play(name), model_id="up") for name in names]
-        environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]'}
-        keys = await seed(data_dir, environ, models=models, keys={"one": None})
-        left = iter(names)
-        async with RunningGateway(data_dir, environ=environ, arguments=arguments) as gateway:
-
-            def world(*behaviours):
-                upstream.play(name := next(left), *behaviours)
-                return World(gateway, upstream, keys["one"], name)
-
-            yield world
+def sdk_of(here):
+    """The official client, pointed at that gateway."""
+    http = httpx2.AsyncClient(trust_env=False)
+    return openai.AsyncOpenAI(api_key=here.key, base_url=f"{here.url}/v1", max_retries=0, http_client=http)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -113,7 +75,7 @@ async def shouting(tmp_path_factory):
 
 async def test_a_stream_passes_byte_for_byte(world):
     here = world(stream(*ODD, DONE, pause=0))
-    answer = await here.ask({**STREAM, "unknown": {"a": [1, None]}})
+    answer = await here.ask(PATH, {**STREAM, "unknown": {"a": [1, None]}})
     assert hashlib.sha256(answer.body).hexdigest() == hashlib.sha256(b"".join((*ODD, DONE))).hexdigest()
     assert (answer.status, answer.complete) == (200, True)
     assert here.sent()["unknown"] == {"a": [1, None]}
@@ -122,18 +84,18 @@ async def test_a_stream_passes_byte_for_byte(world):
 
 async def test_usage_that_only_the_gateway_asked_for_stays_with_it(world):
     here = world(stream(*ODD, USAGE, DONE, pause=0))
-    assert (await here.ask(STREAM)).body == b"".join((*ODD, DONE))
+    assert (await here.ask(PATH, STREAM)).body == b"".join((*ODD, DONE))
     assert here.sent()["stream_options"] == {"include_usage": True}
     asked = {**STREAM, "stream_options": {"include_usage": True}}
-    assert (await here.ask(asked)).body == b"".join((*ODD, USAGE, DONE))
+    assert (await here.ask(PATH, asked)).body == b"".join((*ODD, USAGE, DONE))
     other = {**STREAM, "stream_options": {"include_obfuscation": False}}
-    assert (await here.ask(other)).body == b"".join((*ODD, DONE))
+    assert (await here.ask(PATH, other)).body == b"".join((*ODD, DONE))
     assert here.sent()["stream_options"] == {"include_obfuscation": False, "include_usage": True}
 
 
 async def test_a_whole_answer_passes_byte_for_byte(world):
     here = world(reply(200, WHOLE, {"content-type": "application/json"}))
-    answer = await here.ask(BODY)
+    answer = await here.ask(PATH, BODY)
     assert (answer.status, answer.body, answer.complete) == (200, WHOLE, True)
     assert answer.header("content-length") == str(len(WHOLE))
     assert "stream_options" not in here.sent()
@@ -141,7 +103,7 @@ async def test_a_whole_answer_passes_byte_for_byte(world):
 
 async def test_a_stream_that_came_for_a_whole_answer_is_collected(world):
     here = world(stream(*ODD, USAGE, DONE, pause=0))
-    answer = await here.ask(BODY)
+    answer = await here.ask(PATH, BODY)
     assert answer.header("content-type") == "application/json"
     said = answer.json()
     assert said["choices"][0]["message"]["content"] == "\xe9"
@@ -151,7 +113,7 @@ async def test_a_stream_that_came_for_a_whole_answer_is_collected(world):
 
 async def test_a_whole_answer_that_came_for_a_stream_is_streamed(world):
     here = world(reply(200, WHOLE, {"content-type": "application/json"}))
-    answer = await here.ask(STREAM)
+    answer = await here.ask(PATH, STREAM)
     chunks = [json.loads(line[6:]) for line in answer.body.split(b"\n\n") if line[:7] == b"data: {"]
     assert answer.body.endswith(DONE)
     assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks) == "a"
@@ -160,7 +122,7 @@ async def test_a_whole_answer_that_came_for_a_stream_is_streamed(world):
 
 async def test_an_end_that_the_upstream_left_out_is_added(world):
     here = world(stream(*ODD, pause=0))
-    assert (await here.ask(STREAM)).body == b"".join((*ODD, DONE))
+    assert (await here.ask(PATH, STREAM)).body == b"".join((*ODD, DONE))
 
 
 @pytest.mark.parametrize(
@@ -175,13 +137,13 @@ async def test_an_end_that_the_upstream_left_out_is_added(world):
 )
 async def test_a_cut_stream_ends_with_an_error_that_the_client_sees(world, behaviour, code):
     here = world(behaviour)
-    answer = await here.ask(STREAM)
+    answer = await here.ask(PATH, STREAM)
     assert (answer.status, answer.complete) == (200, True)
     assert answer.body.endswith(DONE)
     last = json.loads(answer.body.removesuffix(DONE).rstrip().rpartition(b"data: ")[2])
     assert last["error"]["code"] == code
     assert set(last["error"]) == {"message", "type", "param", "code"}
-    async with here.sdk() as sdk:
+    async with sdk_of(here) as sdk:
         pieces = await sdk.chat.completions.create(**{**STREAM, "model": here.model})
         with pytest.raises(openai.APIError):
             async for _ in pieces:
@@ -204,7 +166,7 @@ async def test_a_cut_stream_ends_with_an_error_that_the_client_sees(world, behav
 @pytest.mark.parametrize("fields", [STREAM, BODY], ids=["stream", "whole"])
 async def test_a_failure_before_content_has_a_status_and_the_envelope(world, behaviour, status, code, headers, fields):
     here = world(behaviour)
-    answer = await here.ask(fields)
+    answer = await here.ask(PATH, fields)
     assert answer.status == status
     assert answer.json()["error"]["code"] == code
     assert {name: answer.header(name) for name in headers} == headers
@@ -227,9 +189,9 @@ async def test_a_failure_before_content_has_a_status_and_the_envelope(world, beh
 async def test_bad_requests_are_told_in_the_envelope(world, body, status, param):
     here = world()
     headers = [("authorization", f"Bearer {here.key}")]
-    answer = await here.gateway.client.request("POST", "/v1/chat/completions", headers=headers, body=body)
+    answer = await here.gateway.client.request("POST", PATH, headers=headers, body=body)
     assert (answer.status, answer.json()["error"]["param"]) == (status, param)
-    other = await here.gateway.client.request("GET", "/v1/chat/completions", headers=headers)
+    other = await here.gateway.client.request("GET", PATH, headers=headers)
     assert (other.status, other.header("allow")) == (405, "POST")
     assert set(other.json()["error"]) == {"message", "type", "param", "code"}
 
@@ -237,7 +199,7 @@ async def test_bad_requests_are_told_in_the_envelope(world, body, status, param)
 async def test_a_transform_changes_its_events_and_nothing_else(shouting):
     odd = (*ODD[:3], b'data: {"choices":[{"index":0,"delta":{"content":"b","y":2},"new":1}]}\n\n', *ODD[4:])
     here = shouting(stream(*odd, USAGE, DONE, pause=0))
-    frames = (await here.ask(STREAM)).body.split(b"\n\n")
+    frames = (await here.ask(PATH, STREAM)).body.split(b"\n\n")
     assert frames[:4] + frames[5:] == [f for f in b"".join((*odd, DONE)).split(b"\n\n") if b'"y":2' not in f]
     assert json.loads(frames[4][6:]) == {"choices": [{"index": 0, "delta": {"content": "B", "y": 2}, "new": 1}]}
 
@@ -245,14 +207,14 @@ async def test_a_transform_changes_its_events_and_nothing_else(shouting):
 async def test_a_transform_changes_a_whole_answer_and_keeps_what_it_does_not_know(shouting):
     body = WHOLE.replace(b'"content":"a"', b'"content":"b","more":[1]')
     here = shouting(reply(200, body))
-    said = (await here.ask(BODY)).json()
+    said = (await here.ask(PATH, BODY)).json()
     assert said["choices"][0]["message"] == {"role": "assistant", "content": "B", "more": [1]}
     assert said["n"] == 1.5
 
 
 async def test_the_openai_sdk_streams_answers_and_lists(world):
     here = world(stream(*chat_events("Hel", "lo"), USAGE, DONE, pause=0))
-    async with here.sdk() as sdk:
+    async with sdk_of(here) as sdk:
         pieces = [chunk async for chunk in await sdk.chat.completions.create(**{**STREAM, "model": here.model})]
         assert "".join(c.choices[0].delta.content or "" for c in pieces if c.choices) == "Hello"
         whole = await sdk.chat.completions.create(**{**BODY, "model": here.model})
@@ -268,7 +230,7 @@ async def test_the_openai_sdk_streams_answers_and_lists(world):
 
 async def test_a_client_that_leaves_closes_the_upstream(world):
     here = world(faults.stall_midstream("a"))
-    exchange = await here.open(STREAM)
+    exchange = await here.open(PATH, STREAM)
     await exchange.head()
     await exchange.leave()
     seen = await here.upstream.wait_for(here.model)
