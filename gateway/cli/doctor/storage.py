@@ -59,12 +59,15 @@ def _parent(directory: Path) -> Finding:
 
 
 def _is_open(file: Path) -> bool:
-    return file.exists() and bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
+    return file.is_file() and bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
 
 
 def keyring(settings: Settings) -> Iterator[Finding]:
     """Whether the keyring can be read, and only by this user."""
     file = settings.data_dir / "keyring"
+    if file.is_dir():
+        yield failed("keyring", f"{file} is a directory.", aside(file))
+        return
     try:
         found = read(settings)
     except KeyringError as error:
@@ -92,6 +95,9 @@ class Stored:
             file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
             if file is not None and not file.exists():
                 yield ok("database", f"{file} is made at the first start")
+                return
+            if file is not None and file.is_dir():
+                yield failed("database", f"{file} is a directory.", aside(file))
                 return
             engine = create_engine(url)
         except RegistryError as error:
@@ -200,7 +206,7 @@ def _repair(url: URL, reason: str) -> str:
         file = Path(url.database or "")
         if "damaged" in reason:
             return aside(*(one for end in ("", "-wal", "-shm") if (one := Path(f"{file}{end}")).exists()))
-        return command("chmod", "u+rw", file)
+        return command("fuser", "-v", file) if "locked" in reason else command("chmod", "u+rw", file)
     if _POOLER in reason:
         return _say_pooled(url)
     host = ("-h", url.host) if url.host else ()

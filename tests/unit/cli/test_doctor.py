@@ -124,6 +124,18 @@ def a_damaged_keyring(here: Path, environ: Environ) -> None:
     (here / "data" / "keyring").touch(mode=0o600)
 
 
+@fault("keyring", "is a directory")
+def a_keyring_that_is_a_directory(here: Path, environ: Environ) -> None:
+    (here / "data").mkdir(mode=0o700)
+    (here / "data" / "keyring").mkdir()
+
+
+@fault("database", "is a directory")
+def a_database_that_is_a_directory(here: Path, environ: Environ) -> None:
+    (here / "data").mkdir(mode=0o700)
+    (here / "data" / "gateway.db").mkdir()
+
+
 @fault("secrets", "GATEWAY_SECRET_KEYS does not open this database")
 def the_keys_of_another_database(here: Path, environ: Environ) -> None:
     gateway(environ, "models", "list")
