@@ -42,7 +42,7 @@ class _Prepared(NamedTuple):
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 = any free one. Default: 8000")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Serving processes. Default: 1")
 @click.option("--demo", is_flag=True, help="Add a model that answers at once, and print a request to try.")
-@click.option("--dev", is_flag=True, help="Start anew when source changes.")
+@click.option("--dev", is_flag=True, help="Start anew when source changes, and tell which line of a plugin blocks.")
 @click.option("--config", type=_FILE, help="Settings file, instead of gateway.toml.")
 @click.option("--plugin", "plugins", type=_PLUGIN, multiple=True, help="A plugin in a single file; may be repeated.")
 @click.option("--safe", is_flag=True, help="Load only the gateway's own plugins.")

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, Self
@@ -19,9 +19,10 @@ class LoopWatch:
 
     A place is a source file or a package's folder. A quarter of a second without one turn of the loop counts, if
     each look at it found the plugin's code; a machine that is merely busy shows other code, or gets no look at all.
+    `found` is called, on a thread of its own, each time that happens.
     """
 
-    def __init__(self, places: Iterable[Path]) -> None:
+    def __init__(self, places: Iterable[Path], found: Callable[[str], None] = lambda place: None) -> None:
         self._places = tuple(str(place) for place in places)
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
@@ -29,8 +30,9 @@ class LoopWatch:
         self._beat: asyncio.TimerHandle | None = None
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="loop watch", daemon=True)
+        self._found = found
         self.blocked = ""
-        """File, line, function and source of the line; empty while nothing was found."""
+        """File, line, function and source of the first such line; empty while nothing was found."""
 
     def __enter__(self) -> Self:
         self._turn()
@@ -55,8 +57,9 @@ class LoopWatch:
             place = self._place(sys._current_frames().get(self._thread))
             looks = looks + 1 if place and self._beats == beats else 0
             beats = self._beats
-            if looks >= _LOOKS and not self.blocked:
-                self.blocked = place
+            if looks == _LOOKS:
+                self.blocked = self.blocked or place
+                self._found(place)
 
     def _place(self, frame: FrameType | None) -> str:
         """The innermost line of the plugin on that thread's stack."""
