@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from gateway.domain import Attempt, Model
 from gateway.errors import Headers
 from gateway.protocols import ByteUpstream, Egress, Gateway, Provider, ProviderClient, UpstreamDialect
+from gateway.providers.headers import merged
 from gateway.providers.sending import send
 from gateway.requests import ChatRequest
 
@@ -32,7 +33,7 @@ class DialectProvider:
         return (model.base_url or self.base_url).rstrip("/") + self.path
 
     def headers(self, model: Model) -> Headers:
-        """What it carries besides its body; the model's own headers come on top."""
+        """What it carries besides its body, names in lower case; the model's own headers take their place."""
         return (("content-type", "application/json"), ("authorization", f"Bearer {model.api_key.reveal()}".strip()))
 
     def connect(self, model: Model) -> ProviderClient:
@@ -47,7 +48,7 @@ class _Client:
 
     async def open(self, request: ChatRequest, attempt: Attempt) -> ByteUpstream:
         provider, model = self._provider, attempt.model
-        headers = (*provider.headers(model), *model.headers.items())
+        headers = merged(provider.headers(model), model)
         body = provider.dialect.write_request(request, model)
         stream = await send(self._egress, "POST", provider.url(request, model), headers, body, attempt)
         return ByteUpstream(provider.dialect, stream)

@@ -10,6 +10,7 @@ from gateway.domain import Attempt, Model
 from gateway.errors import Headers, UpstreamBroken
 from gateway.events import Event, Failure
 from gateway.protocols import ByteStream, Egress, EventUpstream, Gateway, Provider, ProviderClient
+from gateway.providers.headers import merged
 from gateway.providers.pull import Pull
 from gateway.providers.sending import send
 from gateway.requests import ChatRequest
@@ -66,9 +67,9 @@ class UpstreamCall:
         """POST to the base URL + `path`; raises `UpstreamError` for an error answer. The response closes by itself."""
         model = self.model
         content = msgspec.json.encode(json) if json is not None else body
-        merged = {"content-type": "application/json", **dict(self._provider.headers(model)), **model.headers}
+        own = {"content-type": "application/json", **dict(self._provider.headers(model))}
         url = (model.base_url or self._provider.base_url).rstrip("/") + path
-        all_headers = tuple({**merged, **(headers or {})}.items())
+        all_headers = tuple({**dict(merged(tuple(own.items()), model)), **(headers or {})}.items())
         stream = await send(self._egress, "POST", url, all_headers, content, self._attempt)
         try:
             yield EventResponse(stream)

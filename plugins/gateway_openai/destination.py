@@ -6,36 +6,13 @@ from typing import Final
 from gateway import Attempt, ChatRequest, Model, UpstreamUnreachable, __version__
 from gateway.errors import Headers, StaleConnection
 from gateway.protocols import ByteStream, Egress
+from gateway.providers.headers import merged
 from gateway.wire.chat import CHAT
 
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-_NOT_FROM_A_MODEL: Final = frozenset(
-    {
-        # the message's own frame, and what ends at the next hop
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        # what opens the doors of cloud metadata services
-        "metadata",
-        "metadata-flavor",
-        "x-google-metadata-request",
-    }
-)
-_NOT_FROM_A_MODEL_PREFIXES: Final = ("proxy-", "x-aws-ec2-metadata-", "x-metadata-")
 
 
 class Destination:
@@ -63,7 +40,7 @@ class Destination:
         body = await self._egress.send(
             "POST",
             self._url,
-            headers=_checked(_merged(self._headers, model)),
+            headers=_checked(merged(self._headers, model)),
             body=CHAT.write_request(request, model),
             tenant=model.tenant,
             timeouts=model.timeouts,
@@ -71,20 +48,6 @@ class Destination:
         )
         attempt.upstream_status = body.status
         return body
-
-
-def _merged(headers: Headers, model: Model) -> Headers:
-    """The headers with the model's own in their place, minus those a model may not set."""
-    if not model.headers:
-        return headers
-    own = {name.strip().lower(): value for name, value in model.headers.items()}
-    allowed = [
-        (name, value)
-        for name, value in own.items()
-        if name not in _NOT_FROM_A_MODEL and not name.startswith(_NOT_FROM_A_MODEL_PREFIXES)
-    ]
-    replaced = {name for name, _ in allowed}
-    return [*(header for header in headers if header[0] not in replaced), *allowed]
 
 
 def _checked(headers: Headers) -> Headers:

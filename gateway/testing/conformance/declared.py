@@ -31,6 +31,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Its section of the settings in the checks."""
     answers: dict[str, Canned] = {}
     """A provider's: how its upstream answers, by the names in `gateway.testing.canned.CHAT`; none = as those do."""
+    dialect: str = "chat"
+    """A provider's: the dialect of ours whose golden answers stand in for `answers`: `chat` or `messages`."""
     model: str = ""
     """A lookup's: a name that everybody finds."""
     private: tuple[str, str] = ("", "")

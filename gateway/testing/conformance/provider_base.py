@@ -12,6 +12,7 @@ from gateway.runtime import Generation, Registered
 from gateway.testing.asked import Asked
 from gateway.testing.bench import Bench
 from gateway.testing.canned import CHAT, Canned, dripped
+from gateway.testing.canned_messages import MESSAGES
 from gateway.testing.conformance.suite import Conformance, fail, skip
 from gateway.testing.upstream import Behaviour
 
@@ -27,11 +28,16 @@ class ProviderChecks(Conformance):
     capability_names = frozenset({"choices", "json_answer", "reasoning", "refusal", "tools", "unknown_fields", "usage"})
     answers: ClassVar[Mapping[str, Canned] | None] = None
     """As in the declaration; None = as declared."""
+    dialect: ClassVar[str | None] = None
+    """As in the declaration; None = as declared."""
 
     @property
     def own_answers(self) -> Mapping[str, Canned]:
         """The answers of the provider's own dialect; none = it speaks chat completions."""
-        return self.answers if self.answers is not None else self.declaration.answers
+        if self.answers is not None:
+            return self.answers
+        dialect = self.dialect or self.declaration.dialect
+        return self.declaration.answers or (MESSAGES if dialect == "messages" else {})
 
     def with_object(self, generation: Generation, made: Any) -> Generation:
         """The provider under its name."""

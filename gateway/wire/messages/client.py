@@ -18,9 +18,9 @@ class MessagesClient:
 
     __slots__ = ()
 
-    name: Final = "messages"
-    headers: Final[Headers] = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-    lenient: Final = False
+    name: str = "messages"
+    headers: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+    lenient: bool = False
 
     def read_request(self, body: bytes) -> ChatRequest:
         """The request; raises `InvalidRequest` saying what is wrong and where."""

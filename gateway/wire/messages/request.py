@@ -17,6 +17,10 @@ MOST_TOKENS: Final = 4096
 """The limit where neither the client nor the model's parameters give one: messages upstreams want to be told."""
 
 
+THINKING_TOKENS: Final = 16384
+"""What is added to it where the model thinks and nobody said how much."""
+
+
 def write_request(request: ChatRequest, model: Model) -> bytes:
     """The request's fields as sent and in order, with the model's id, its defaults and its quirks applied.
 
@@ -45,10 +49,16 @@ def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
 def _limited(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
     """With `max_tokens`; what the model may think comes on top of what it may say."""
     if "max_tokens" not in fields:
-        thinking = decode_value(fields["thinking"]) if "thinking" in fields else {}
-        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
-        fields["max_tokens"] = encode_value(MOST_TOKENS + (budget if isinstance(budget, int) else 0))
+        thinking = decode_value(fields["thinking"]) if "thinking" in fields else None
+        fields["max_tokens"] = encode_value(MOST_TOKENS + _thinking_tokens(thinking))
     return fields
+
+
+def _thinking_tokens(thinking: Any) -> int:
+    if not isinstance(thinking, dict) or thinking.get("type") == "disabled":
+        return 0
+    budget = thinking.get("budget_tokens")
+    return budget if isinstance(budget, int) else THINKING_TOKENS
 
 
 def _without_foreign_proofs(messages: list[Any]) -> list[Any]:

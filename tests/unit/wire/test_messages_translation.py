@@ -152,7 +152,8 @@ def test_media_of_a_chat_request() -> None:
     [
         ({"reasoning_effort": "high"}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}),
         ({"reasoning_effort": "minimal"}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
-        ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
+        ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}, "max_tokens": 4096}),
+        ({"reasoning_effort": "low"}, {"output_config": {"effort": "low"}, "max_tokens": 20480}),
         ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, {"max_tokens": 6096}),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}},
