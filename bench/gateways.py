@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -60,7 +61,7 @@ class World(msgspec.Struct, frozen=True):
 @contextmanager
 def running(world: World, variant: Variant) -> Iterator[Server]:
     """The gateway on its core, its models and one key in its database."""
-    folder = world.folder / variant.name.replace(" ", "-")
+    folder = Path(tempfile.mkdtemp(prefix=f"{variant.name.replace(' ', '-')}-", dir=world.folder))
     environ = _environ(world, variant, folder)
     key = asyncio.run(_furnish(world, environ))
     plugins = write_plugins(variant.noop, variant.count, folder / "plugins") if variant.count else ()
@@ -76,7 +77,7 @@ def running(world: World, variant: Variant) -> Iterator[Server]:
 
 def targets_of(world: World, variant: Variant, server: Server, surfaces: Sequence[str]) -> list[Target]:
     """The surfaces of a running gateway that it serves, of those that are wanted."""
-    key = (world.folder / variant.name.replace(" ", "-") / "key").read_text("utf-8")
+    key = server.log.with_name("key").read_text("utf-8")
     found = []
     for surface in surfaces:
         if _get(server.port, SURFACES[surface]) == 404:

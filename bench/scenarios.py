@@ -200,6 +200,11 @@ SCENARIOS: Sequence[Scenario] = (
     ),
 )
 
+OPENING = Pace(1.0, 0.2, 1)
+OPEN = Scenario(
+    name="open-1000", group="", title="Open streams", figures=("RSS MB", "CPU %"), connections=1000, rate=2, ramp=2.0
+)
+"""Streams that are open and say little: what they hold."""
 SHORT = Scenario(name="short", group="", title="Per request", figures=("CPU us/answer",), connections=8, stream=False)
 """The shortest answer a surface has: what is the same for every request."""
 CHUNKS = Scenario(

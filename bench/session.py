@@ -14,7 +14,7 @@ from bench.gateways import Variant, World, gateways
 from bench.machine import Cores
 from bench.report import Table, comparison_table, scenario_table
 from bench.rounds import Rounds
-from bench.scenarios import COMPARED, COMPARING, SCENARIOS, Pace, Scenario
+from bench.scenarios import COMPARED, COMPARING, OPEN, OPENING, SCENARIOS, Pace, Scenario
 from bench.starting import starting_table
 from bench.target import Unavailable
 from bench.tools import ToolMissing, Upstream
@@ -52,12 +52,15 @@ class Session:
         served = self._served(surfaces)
         surface = served[0]
         if "startup" in wanted:
-            yield starting_table(self._world, surface, self._pace.repeats)
+            yield starting_table(self._world, surface, self._pace.repeats, self._rounds)
         if "workers" in wanted:
             yield from self._workers(surface)
         if "plugins" in wanted:
             for plugin in spared():
-                yield from self._compared(f"The plugin {plugin}", without(plugin), surface)
+                # Only the custom route can be open to anybody, without keys.
+                yield from self._compared(
+                    f"The plugin {plugin}", without(plugin), "custom" if plugin == "keys" else surface
+                )
         if "extras" in wanted:
             for kind in kinds():
                 yield from self._compared(f"Plugins that do nothing: {kind.replace('_', ' ')}", extras(kind), surface)
@@ -132,6 +135,7 @@ def session(pace: Pace, cores: Cores) -> Iterator[Session]:
             )
             cert = None
         models = [scenario.model(pace) for scenario in SCENARIOS]
+        models += [OPEN.model(OPENING)]
         models += [scenario.model(COMPARING) for scenario in COMPARED]
         world = World(folder, cores.gateway, plain.base_url, tls_url, cert, tuple(dict.fromkeys(models)))
         made = Session(world, pace, cores, upstreams)
