@@ -21,6 +21,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "chunked.h"
 #include "expect.h"
 #include "histogram.h"
 #include "watch.h"
@@ -31,14 +32,13 @@
 
 enum state { CLOSED, CONNECTING, SENDING, READING_HEAD, READING_BODY };
 enum framing { LENGTH, CHUNKED, UNTIL_CLOSE };
-enum chunk_state { SIZE, DATA, DATA_END, TRAILER };
 
 typedef struct {
     int fd, asked, closing, status, stalled, seen_first;
     enum state state;
     enum framing framing;
-    enum chunk_state chunk;
-    size_t sent, head_length, left, line;
+    Chunked chunked;
+    size_t sent, head_length, left;
     uint64_t started;
     char head[HEAD_ROOM];
     Expected expected;
@@ -132,9 +132,9 @@ static void dial(Connection *c) {
 static void ask(Connection *c, uint64_t due) {
     c->asked = 1;
     c->started = due;
-    c->sent = c->head_length = c->left = c->line = 0;
+    c->sent = c->head_length = c->left = 0;
     c->seen_first = c->closing = 0;
-    c->chunk = SIZE;
+    c->chunked = (Chunked){0};
     c->expected = (Expected){0};
     counts.begun++;
     if (c->state == CLOSED) dial(c);
@@ -175,7 +175,8 @@ static void seen_mark(void *who, uint64_t sent_at) {
     }
 }
 
-static void body(Connection *c, const char *data, size_t length) {
+static void body(void *who, const char *data, size_t length) {
+    Connection *c = who;
     counts.bytes += length;
     if (in_window) counts.window_bytes += length;
     if (c->status != 200) {
@@ -187,44 +188,9 @@ static void body(Connection *c, const char *data, size_t length) {
     else expect_exactly(&c->expected, wanted.kind, wanted.chunks, data, length, seen_mark, c);
 }
 
-/* Chunked transfer; 1 when the last chunk is over, -1 when it is none. */
-static int chunked(Connection *c, const char *data, size_t length) {
-    for (const char *end = data + length; data < end;) {
-        if (c->chunk == DATA) {
-            size_t part = (size_t)(end - data) < c->left ? (size_t)(end - data) : c->left;
-            body(c, data, part);
-            data += part;
-            if (!(c->left -= part)) c->chunk = DATA_END;
-            continue;
-        }
-        char byte = *data++;
-        if (byte == '\r') continue;
-        if (c->chunk == SIZE && byte != '\n') {
-            int digit = byte >= '0' && byte <= '9' ? byte - '0' : (byte | 32) >= 'a' && (byte | 32) <= 'f' ? (byte | 32) - 'a' + 10 : -1;
-            if (digit < 0) return -1;
-            c->left = c->left * 16 + (size_t)digit;
-            c->line++;
-        } else if (c->chunk == SIZE) {
-            if (!c->line) return -1;
-            c->chunk = c->left ? DATA : TRAILER;
-            c->line = 0;
-        } else if (c->chunk == DATA_END) {
-            if (byte != '\n') return -1;
-            c->chunk = SIZE;
-        } else if (byte != '\n') {
-            c->line++;
-        } else if (!c->line) {
-            return 1;
-        } else {
-            c->line = 0;
-        }
-    }
-    return 0;
-}
-
 static void more_body(Connection *c, const char *data, size_t length) {
     if (c->framing == CHUNKED) {
-        int ended = chunked(c, data, length);
+        int ended = chunked_read(&c->chunked, data, length, body, c);
         if (ended > 0) judge(c);
         else if (ended < 0) over(c, &counts.corrupt, 0);
         return;
