@@ -227,6 +227,7 @@ class Exchange:
         "request",
         "route",
         "started",
+        "state",
         "status",
         "surface",
         "timings",
@@ -249,3 +250,5 @@ class Exchange:
         """What the client's status line said, once the exchange is settled; None when none went out."""
         self.timings: dict[str, float] = {}
         """Seconds spent in each plugin so far, by `stage.plugin`."""
+        self.state: dict[str, Any] = {}
+        """What plugins keep for this exchange from one stage to another, each under its short name."""

@@ -1,5 +1,6 @@
 """`gateway plugins list`: which plugins there are and what became of each."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gateway.cli.plugins.remote import Remote, remote_options
 if TYPE_CHECKING:
     from gateway.cli.context import Context
     from gateway.runtime import PluginEntry
+    from gateway.runtime.order import Place
 
 _COLUMNS = ("name", "version", "origin", "api", "state", "hooks", "reason")
 
@@ -40,19 +42,30 @@ def list_plugins(context: "Context", *, running: bool, url: str | None, key_file
         print_json(rows)
     else:
         columns = tuple(rows[0]) if rows else _COLUMNS
-        shown = [name for name in columns if name != "module"]
+        shown = [name for name in columns if name not in ("module", "order")]
         print_rows(shown, [[row[name] or None for name in shown] for row in rows], empty="There are no plugins.")
 
 
 def _local_rows(context: "Context") -> list[dict[str, Any]]:
     from gateway.cli.plugins.dry import dry_run
 
-    plugins, _, problems = dry_run(context.settings())
+    plugins, generation, problems = dry_run(context.settings())
+    order = generation.order if generation is not None else {}
     for problem in problems:
         click.echo(f"Problem: {problem}", err=True)
     for warning in plugins.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    return [_row(entry) for entry in plugins.entries]
+    return [_row(entry) | {"order": _places(order, entry.name)} for entry in plugins.entries]
+
+
+def _places(order: "Mapping[str, Sequence[Place]]", name: str) -> dict[str, int]:
+    """The plugin's place in every stage it stands in, the first being 1."""
+    return {
+        stage: number
+        for stage, places in order.items()
+        for number, place in enumerate(places, start=1)
+        if place.plugin == name
+    }
 
 
 def _running_row(plugin: dict[str, Any]) -> dict[str, Any]:

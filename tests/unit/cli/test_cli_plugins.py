@@ -37,6 +37,7 @@ def test_json_tells_state_hooks_and_reason_of_every_plugin(folder: Path) -> None
     assert rows["supabase"]["origin"] == "litestar-gateway"
     assert (rows["fine"]["state"], rows["fine"]["hooks"]) == ("active", ["register_providers"])
     assert rows["broken"]["state"] == "failed"
+    assert rows["fine"]["order"] == {}, "one that keeps the server from starting leaves no order"
     assert rows["broken"]["reason"] == "its code ends the process when it is imported (SystemExit)"
 
 
@@ -52,3 +53,15 @@ def test_a_pipe_gets_one_line_for_each_plugin(folder: Path) -> None:
     assert lines[0].split() == ["name", "version", "origin", "api", "state", "hooks", "reason"]
     assert [line.split()[0] for line in lines[1:]][-2:] == ["fine", "broken"]
     assert len(lines) == 1 + len(json.loads(run("--json").stdout))
+
+
+def test_json_tells_each_plugins_place_in_its_stages(folder: Path) -> None:
+    (folder / "broken.py").write_text(
+        FINE.replace("register_providers", "register_error_mappers").replace("[]", "[M()]")
+    )
+    with (folder / "broken.py").open("a") as file:
+        file.write("\n\nclass M:\n    def map(self, error, attempt): ...\n")
+    rows = {row["name"]: row for row in json.loads(run("--json").stdout)}
+    assert rows["broken"]["order"] == {"error_mappers": 1}
+    assert rows["openai"]["order"] == {"error_mappers": 2}
+    assert rows["fine"]["order"] == {}

@@ -316,6 +316,28 @@ async def test_requests_go_down_and_answers_come_back_up(open_house):
     ]
 
 
+class Notebook:
+    """Keeps in one stage what it needs in another."""
+
+    async def transform(self, request, exchange):
+        exchange.state["notebook"] = request.model
+        return request
+
+    def start(self, exchange):
+        asked = exchange.state["notebook"]
+        return lambda events: [
+            msgspec.structs.replace(event, text=asked) if isinstance(event, Text) else event for event in events
+        ]
+
+
+async def test_a_plugin_keeps_what_it_needs_for_an_exchange_with_the_exchange(open_house):
+    notebook = Notebook()
+    async with open_house(request_transforms=[notebook], stream_transforms=[notebook]) as house:
+        house.model("one", ok("a"))
+        house.model("two", ok("b"))
+        assert [(await house.ask(name)).body for name in ("one", "two")] == [b"one", b"two"]
+
+
 async def test_the_steps_around_one_that_fails_hear_of_it_and_those_inside_do_not(open_house):
     said: list[str] = []
     layers = [Layer("outer", said), Layer("middle", said, ZeroDivisionError()), Layer("inner", said)]
