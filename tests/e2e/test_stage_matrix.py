@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from gateway.testing.running import RunningGateway
 from gateway.testing.upstream import ScriptedUpstream, chat_events, reply, stream
 
 HANG = 60
-MODEL_ID = "7d9f0c52-6a51-4c1b-9a44-2f0f5c9f3b10"
 BEFORE = ["authenticators", "model_lookups", "limiters", "request_transforms"]
 STREAM = ["stream_transforms", "stream_observers"]
 ENDINGS = {
@@ -31,9 +31,11 @@ WHOLE = ENDINGS | {
     "cut": (faults.close_midstream("a"), [*STREAM * 3, *["error_mappers"] * 3], "truncated"),
 }
 SURFACES = {
-    "custom route": ("/api/chat/custom", {"chatSettings": {"model": "m"}, "customModelId": MODEL_ID}, ENDINGS),
-    "chat completions": ("/v1/chat/completions", {"model": "m", "stream": True}, ENDINGS),
-    "chat completions, not streamed": ("/v1/chat/completions", {"model": "m"}, WHOLE),
+    "custom route": ("/api/chat/custom", {"chatSettings": {"model": "m"}}, ENDINGS),
+    "chat completions": ("/v1/chat/completions", {"stream": True}, ENDINGS),
+    "chat completions, not streamed": ("/v1/chat/completions", {}, WHOLE),
+    "messages": ("/v1/messages", {"max_tokens": 9, "stream": True}, ENDINGS),
+    "messages, not streamed": ("/v1/messages", {"max_tokens": 9}, WHOLE),
 }
 
 
@@ -41,52 +43,72 @@ def fired(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+def slug(ending: str) -> str:
+    return ending.replace(" ", "-")
+
+
 @pytest.mark.parametrize("surface", SURFACES)
-async def test_every_stage_fires_exactly_as_documented(tmp_path, surface, ending):
+async def test_every_stage_fires_exactly_as_documented(tmp_path, surface):
     address, fields, endings = SURFACES[surface]
-    behaviour, expected, outcome = endings[ending]
-    body = json.dumps({**fields, "messages": [{"role": "user", "content": "Hi"}]}).encode()
     path, data_dir = tmp_path / "fired", tmp_path / "data"
+    ids = {ending: str(uuid.UUID(int=number + 1, version=4)) for number, ending in enumerate(endings)}
     async with ScriptedUpstream() as upstream:
-        base_url = upstream.play("m", behaviour)
-        model = NewModel(id=MODEL_ID, name="m", base_url=base_url, model_id="m")
+        models = [
+            NewModel(id=ids[ending], name=ending, base_url=upstream.play(slug(ending), behaviour), model_id="m")
+            for ending, (behaviour, _, _) in endings.items()
+        ]
         environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "RECORDING_FILE": str(path)}
-        keys = await seed(data_dir, environ, models=[model], keys={"one": None})
+        keys = await seed(data_dir, environ, models=models, keys={"one": None})
         plugin = Path(__file__).with_name("recording_plugin.py")
+        headers = [("authorization", f"Bearer {keys['one']}"), ("content-type", "application/json")]
         async with RunningGateway(data_dir, environ=environ, arguments=("--plugin", str(plugin))) as gateway:
-            bearer = [("authorization", f"Bearer {keys['one']}"), ("content-type", "application/json")]
-            exchange = await gateway.client.send("POST", address, headers=bearer, body=body)
-            if ending.startswith("client leaves"):
-                seen = await asyncio.wait_for(upstream.wait_for("m"), HANG)
-                if ending.endswith("middle") and endings is ENDINGS:
-                    await exchange.head()
-                await exchange.leave()
-                await asyncio.wait_for(seen.closed(), HANG)
-            else:
-                await exchange.finish()
-            attempts = len(upstream.seen("m"))
-            async with asyncio.timeout(HANG):
-                while sum(entry["stage"] == "usage_sinks" for entry in fired(path)) < attempts:
-                    await asyncio.sleep(0.05)
+            assert [entry["stage"] for entry in fired(path)] == ["lifespan"]
+            for ending in endings:
+                path.write_bytes(b"")
+                said = {**fields, "model": ending, "customModelId": ids[ending]}
+                body = json.dumps({**said, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+                exchange = await gateway.client.send("POST", address, headers=headers, body=body)
+                await end(exchange, upstream, ending, path, streams=endings is ENDINGS)
+                attempts = len(upstream.seen(slug(ending)))
+                async with asyncio.timeout(HANG):
+                    while not is_settled(fired(path), attempts):
+                        await asyncio.sleep(0.05)
+                check(fired(path), endings[ending], attempts)
+            path.write_bytes(b"")
             await gateway.stop()
-        entries = fired(path)
+        assert [entry["stage"] for entry in fired(path)] == ["lifespan.end"]
+
+
+async def end(exchange, upstream, ending, path, *, streams):
+    """Bring the exchange to that end."""
+    if not ending.startswith("client leaves"):
+        await exchange.finish()
+        return
+    seen = await asyncio.wait_for(upstream.wait_for(slug(ending)), HANG)
+    if ending.endswith("middle") and streams:
+        await exchange.head()
+    elif ending.endswith("middle"):
+        async with asyncio.timeout(HANG):
+            while "stream_observers" not in [entry["stage"] for entry in fired(path)]:
+                await asyncio.sleep(0.05)
+    await exchange.leave()
+    await asyncio.wait_for(seen.closed(), HANG)
+
+
+def is_settled(entries, attempts) -> bool:
+    stages = Counter(entry["stage"] for entry in entries)
+    return stages["usage_sinks"] == attempts and stages["limiters.settle"] == stages["stream_observers.settled"] == 1
+
+
+def check(entries, expectation, attempts):
+    _, expected, outcome = expectation
     told = [entry["events"] for entry in entries if entry["stage"] == "stream_observers.told"]
     stages = Counter(entry["stage"] for entry in entries if entry["stage"] != "stream_observers.told")
-    once = [
-        *BEFORE,
-        "limiters.settle",
-        "stream_observers.settled",
-        "lifespan",
-        "lifespan.end",
-        *["usage_sinks"] * attempts,
-    ]
+    once = [*BEFORE, "limiters.settle", "stream_observers.settled", *["usage_sinks"] * attempts]
     assert stages == Counter([*once, *expected])
     assert [entry["outcome"] for entry in entries if entry["stage"] == "limiters.settle"] == [outcome]
     assert {entry["outcome"] for entry in entries if entry["stage"] == "usage_sinks"} == {outcome}
-    settled = [
-        (entry["outcome"], entry["records"]) for entry in entries if entry["stage"] == "stream_observers.settled"
-    ]
+    settled = [(e["outcome"], e["records"]) for e in entries if e["stage"] == "stream_observers.settled"]
     assert settled == [(outcome, attempts)]
     if outcome != "client_abort":
         ends = [name for batch in told for name in batch if name in ("End", "Failure")]

@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`."""
+"""`POST /v1/chat/completions` and `POST /v1/messages`: one exchange each, told apart by the client's dialect."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, cast
@@ -12,9 +12,13 @@ from gateway import protocols
 from gateway.api.refusal import refusal
 from gateway.protocols import ClientDialect
 from gateway.wire.chat import CHAT_CLIENT
+from gateway.wire.messages import MESSAGES_CLIENT
 
 Serve: TypeAlias = Callable[[Scope, Receive, Any, ClientDialect], Awaitable[None]]
-_SURFACES: Final[tuple[tuple[str, ClientDialect], ...]] = (("/v1/chat/completions", CHAT_CLIENT),)
+_SURFACES: Final[tuple[tuple[str, ClientDialect], ...]] = (
+    ("/v1/chat/completions", CHAT_CLIENT),
+    ("/v1/messages", MESSAGES_CLIENT),
+)
 
 
 def chat_handlers(serve: Serve) -> list[ASGIRouteHandler]:
