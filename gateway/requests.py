@@ -54,6 +54,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How `fields` say a prompt; None for a request that is no chat, such as embeddings."""
     adds_usage: bool = False
     """Whether the upstream is asked for usage although the client was not: that one event is then kept from it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """The client's headers that an upstream of the same dialect is to see; names in lower case."""
     lost: tuple[str, ...] = ()
     """What a translation had no place for, by name."""
     read_before: Prompt | None = None

@@ -1,9 +1,31 @@
-"""The gateway's own response headers."""
+"""Headers on their way through: the gateway's own in an answer, and the few of a client's that upstreams see."""
 
+import re
 import time
+from typing import Final
+
+import msgspec
 
 from gateway.domain import Exchange
 from gateway.errors import Headers
+from gateway.protocols import ClientDialect, Scope
+from gateway.requests import ChatRequest
+
+_PLAIN: Final = re.compile(rb"[\x20-\x7e]{1,1024}")
+_MOST: Final = 16
+
+
+def forwarding(request: ChatRequest, dialect: ClientDialect, scope: Scope) -> ChatRequest:
+    """The request with the headers that belong to its dialect: those the dialect names in `forwards`, if it does."""
+    names = getattr(dialect, "forwards", ())
+    if not names:
+        return request
+    found = tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name.decode("latin-1") in names and _PLAIN.fullmatch(value)
+    )
+    return msgspec.structs.replace(request, headers=found[:_MOST]) if found else request
 
 
 def answer_headers(exchange: Exchange) -> Headers:

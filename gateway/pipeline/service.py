@@ -16,7 +16,7 @@ from gateway.pipeline.calls import Calls
 from gateway.pipeline.credentials import credentials_of
 from gateway.pipeline.explain import explain
 from gateway.pipeline.explanation import Explanation, Question
-from gateway.pipeline.headers import topology
+from gateway.pipeline.headers import forwarding, topology
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
 from gateway.pipeline.outlet import Outlet
@@ -150,7 +150,7 @@ class Pipeline:
             exchange.principal = anonymous or await authenticate(
                 generation, credentials_of(scope), "chat", calls, exchange.timings
             )
-            exchange.request = dialect.read_request(body)
+            exchange.request = forwarding(dialect.read_request(body), dialect, scope)
             exchange.route = await look_up(generation, exchange, calls)
             await admit(generation, exchange, calls, live.acquired)
             exchange.request = await transform(generation, exchange, calls)

@@ -48,7 +48,8 @@ class _Client:
 
     async def open(self, request: ChatRequest, attempt: Attempt) -> ByteUpstream:
         provider, model = self._provider, attempt.model
-        headers = merged(provider.headers(model), model)
+        asked = request.headers if request.dialect == provider.dialect.name else ()
+        headers = merged((*provider.headers(model), *asked), model)
         body = provider.dialect.write_request(request, model)
         stream = await send(self._egress, "POST", provider.url(request, model), headers, body, attempt)
         return ByteUpstream(provider.dialect, stream)

@@ -95,6 +95,17 @@ async def test_the_anthropic_sdk_understands_its_own_dialect(world):
     assert (final.stop_reason, final.usage.output_tokens) == ("end_turn", 7)
 
 
+async def test_betas_that_the_sdk_asks_for_reach_the_upstream(world):
+    here = world(stream(*EVENTS, pause=0))
+    headers = {"anthropic-beta": "context-management-2025-06-27,other", "x-other": "1"}
+    async with sdk_of(here) as sdk, sdk.messages.stream(model=here.model, extra_headers=headers, **BODY) as answer:
+        await answer.get_final_message()
+    carried = dict(here.upstream.seen(here.model)[-1].request.headers)
+    assert carried["anthropic-beta"] == headers["anthropic-beta"]
+    assert "x-other" not in carried
+    assert carried.get("x-api-key") != here.key
+
+
 async def test_the_anthropic_sdk_reaches_a_chat_upstream(world):
     here = world(stream(*CALL, pause=0), provider="openai")
     async with sdk_of(here) as sdk:

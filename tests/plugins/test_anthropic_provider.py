@@ -14,6 +14,7 @@ from gateway.secrets import Secret
 from gateway.testing.asked import chat_request
 from gateway.testing.bench import exchange_of
 from gateway.testing.canned_messages import MESSAGES
+from gateway.testing.loopback import ReceivedRequest
 from gateway.testing.standin import StandInGateway, StandInSnapshot
 from gateway.testing.upstream import ScriptedUpstream
 from gateway.wire.messages import MESSAGES_CLIENT
@@ -51,20 +52,25 @@ def test_base_urls_may_have_their_version_or_not(base_url: str, url: str) -> Non
     assert AnthropicProvider().url(CHAT, model(base_url=base_url)) == url
 
 
-async def test_what_goes_out_on_the_wire() -> None:
+async def on_the_wire(asked: ChatRequest, **fields: Any) -> ReceivedRequest:
+    """What the upstream sees of a request."""
     egress = EgressClient(EgressPolicy(allow=("127.0.0.1",)))
     async with ScriptedUpstream() as upstream:
-        base_url = upstream.play("wire", MESSAGES["text"].behaviour())
-        headers = {"Anthropic-Beta": "b1", "anthropic-version": "2030-01-01", "metadata-flavor": "x", "host": "evil"}
-        to = model(base_url=base_url, api_key=Secret(" sk-ant-1 "), headers=headers)
+        to = model(base_url=upstream.play("wire", MESSAGES["text"].behaviour()), **fields)
         provider = AnthropicProvider()
         provider.bind(StandInGateway(None, egress, StandInSnapshot()))
         client = provider.connect(to)
-        opened: Any = await client.open(CHAT, exchange_of(CHAT, to).attempts[0])
+        opened: Any = await client.open(asked, exchange_of(asked, to).attempts[0])
         opened.body.close()
         await client.aclose()
         request = upstream.seen("wire")[0].request
     await egress.aclose()
+    return request
+
+
+async def test_what_goes_out_on_the_wire() -> None:
+    headers = {"Anthropic-Beta": "b1", "anthropic-version": "2030-01-01", "metadata-flavor": "x", "host": "evil"}
+    request = await on_the_wire(CHAT, api_key=Secret(" sk-ant-1 "), headers=headers)
     carried = dict(request.headers)
     assert request.target == "/wire/v1/messages"
     assert (carried["x-api-key"], carried["anthropic-version"]) == ("sk-ant-1", "2030-01-01")
@@ -72,6 +78,21 @@ async def test_what_goes_out_on_the_wire() -> None:
     assert carried["host"] != "evil"
     assert not {"authorization", "metadata-flavor"} & carried.keys()
     assert json.loads(request.body)["model"] == "claude-opus-4-6"
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "beta"),
+    [
+        (own(), {}, "client"),
+        (own(), {"anthropic-beta": "model"}, "model"),
+        (CHAT, {}, None),
+    ],
+)
+async def test_the_betas_of_a_client_of_this_dialect_go_along(
+    request_: ChatRequest, headers: dict[str, str], beta: str | None
+) -> None:
+    asked = msgspec.structs.replace(request_, headers=(("anthropic-beta", "client"),))
+    assert dict((await on_the_wire(asked, headers=headers)).headers).get("anthropic-beta") == beta
 
 
 def test_without_a_key_none_is_sent() -> None:

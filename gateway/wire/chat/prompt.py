@@ -39,6 +39,7 @@ _KNOWN: Final = frozenset(
     ("frequency_penalty", "logit_bias", "metadata", "presence_penalty", "service_tier", "top_k", "user", "verbosity")
 )
 """What another dialect's requests say besides, and chat upstreams know."""
+_TIERS: Final = ("auto", "default", "flex", "priority", "scale")
 _SYSTEM: Final = ("system", "developer")
 
 
@@ -84,13 +85,14 @@ class ChatPrompts:
                 name = _legacy(field.name, fields)
                 changes[name] = None if value is None else encode_value(value)
         if prompt.tools != before.tools:
-            tools = [tool for t in prompt.tools if (tool := write_tool(t, lost)) is not None]
+            own = bool(fields)
+            tools = [tool for t in prompt.tools if (tool := write_tool(t, lost, own=own)) is not None]
             changes["tools"] = encode_value(tools) if tools else None
         if prompt.tool_choice != before.tool_choice:
             chosen = prompt.tool_choice
             changes["tool_choice"] = None if chosen is None else encode_value(write_tool_choice(chosen))
         for name, value in prompt.extra.items():
-            if not fields and name not in _KNOWN:
+            if not fields and (name not in _KNOWN or (name == "service_tier" and value not in _TIERS)):
                 lost.append(name)
             elif name not in before.extra or before.extra[name] != value:
                 changes[name] = encode_value(value)

@@ -27,8 +27,11 @@ def read_tool(value: Any, where: str) -> Tool | OpaqueTool:
     )
 
 
-def write_tool(tool: Tool | OpaqueTool, lost: list[str]) -> Mapping[str, Any] | None:
-    """The same as chat says it; None, and named in `lost`, for another dialect's own."""
+def write_tool(tool: Tool | OpaqueTool, lost: list[str], *, own: bool) -> Mapping[str, Any] | None:
+    """The same as chat says it; None, and named in `lost`, for another dialect's own.
+
+    `own` says that it was read from a chat request: what it says besides is chat's then. Upstreams refuse the rest.
+    """
     if isinstance(tool, OpaqueTool):
         if tool.dialect == "chat":
             return dict(objected(tool.value, "tools"))
@@ -37,7 +40,7 @@ def write_tool(tool: Tool | OpaqueTool, lost: list[str]) -> Mapping[str, Any] | 
     said = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     known = {name: value for name, value in said.items() if value is not None}
     extra = {name: value for name, value in tool.extra.items() if name in ("strict", "format")}
-    outside = {name: value for name, value in tool.extra.items() if name not in extra}
+    outside = {name: value for name, value in tool.extra.items() if own and name not in extra}
     return {"type": tool.kind, tool.kind: {**known, **extra}, **outside}
 
 

@@ -21,6 +21,8 @@ class MessagesClient:
     name: str = "messages"
     headers: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
     lenient: bool = False
+    forwards: Final = ("anthropic-beta",)
+    """Headers of the client that say what its request may contain."""
 
     def read_request(self, body: bytes) -> ChatRequest:
         """The request; raises `InvalidRequest` saying what is wrong and where."""

@@ -1,5 +1,6 @@
 """Prompts of other dialects as messages requests, and back."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -222,6 +223,23 @@ def test_what_would_change_its_meaning_is_refused(fields: dict[str, Any], param:
     with pytest.raises(InvalidRequest) as refused:
         sent(chat(**fields))
     assert refused.value.param == param
+
+
+def test_what_only_messages_say_of_a_tool_is_not_sent_to_chat_upstreams() -> None:
+    tool = {
+        "name": "f",
+        "input_schema": {},
+        "strict": True,
+        "cache_control": {},
+        "input_examples": [],
+        "type": "custom",
+    }
+    asked = request(messages=[], tools=[tool], service_tier="standard_only")
+    written = CHAT_PROMPTS.write(asked.prompt, Prompt(), {})
+    told = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}
+    assert json.loads(bytes(written.fields["tools"] or b"")) == [told]
+    assert "service_tier" not in written.fields
+    assert written.lost == ("service_tier",)
 
 
 def test_a_messages_request_as_a_chat_request_and_back() -> None:
