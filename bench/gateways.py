@@ -28,7 +28,9 @@ class Variant(msgspec.Struct, frozen=True):
     noop: str = ""
     """The kind of plugins that do nothing it gets on top of the defaults,"""
     count: int = 0
-    """and how many."""
+    """and how many,"""
+    each: int = 1
+    """each with so many objects."""
     off: tuple[str, ...] = ()
     """Default plugins that are switched off."""
     environ: Mapping[str, str] = {}
@@ -64,7 +66,7 @@ def running(world: World, variant: Variant) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix=f"{variant.name.replace(' ', '-')}-", dir=world.folder))
     environ = _environ(world, variant, folder)
     key = asyncio.run(_furnish(world, environ))
-    plugins = write_plugins(variant.noop, variant.count, folder / "plugins") if variant.count else ()
+    plugins = write_plugins(variant.noop, variant.count, folder / "plugins", variant.each) if variant.count else ()
     command = [sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0"]
     command += ["--workers", str(variant.workers)] if variant.workers > 1 else []
     command += [part for file in plugins for part in ("--plugin", str(file))]

@@ -69,14 +69,14 @@ class Noop:
 """Kind -> the hook that registers it, and the class."""
 
 
-def write_plugins(kind: str, count: int, folder: Path) -> tuple[Path, ...]:
-    """`count` single-file plugins of that kind."""
+def write_plugins(kind: str, count: int, folder: Path, each: int = 1) -> tuple[Path, ...]:
+    """`count` single-file plugins of that kind, `each` with so many objects that do nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     hook, source = KINDS[kind]
     text = (
         "from gateway import hookimpl\n"
         "from gateway.events import End, Failure, Finish, Start, Text, Usage\n"
-        f"\n{source}\n\n@hookimpl\ndef {hook}():\n    return [Noop()]\n"
+        f"\n{source}\n\n@hookimpl\ndef {hook}():\n    return [Noop() for _ in range({each})]\n"
     )
     files = [folder / f"noop_{kind}_{chr(ord('a') + number)}.py" for number in range(count)]
     for file in files:

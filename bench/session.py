@@ -25,7 +25,7 @@ GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
 _ROUNDS = 2
-_MOST_ROUNDS = 8
+_MOST_ROUNDS = 5
 """How many more rounds comparisons take than scenarios."""
 
 
