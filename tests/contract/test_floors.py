@@ -25,3 +25,12 @@ def test_every_default_plugin_is_held_by_the_rules() -> None:
     assert {"gateway", *packages} == set(rules["root_packages"])
     reach = next(rule for rule in rules["contracts"] if rule["name"] == "Plugins import the public floors only")
     assert packages == set(reach["source_modules"])
+
+
+def test_every_dialect_is_held_apart_from_the_others() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    apart = next(rule for rule in rules["contracts"] if rule["name"] == "No dialect knows another")
+    dialects = {
+        f"gateway.wire.{path.name}" for path in (ROOT / "gateway" / "wire").iterdir() if (path / "dialect.py").exists()
+    }
+    assert dialects == set(apart["modules"])
