@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 
-from gateway import Event, Exchange, StreamObserver, hookimpl
+from gateway import End, Event, Exchange, StreamObserver, hookimpl
 
 
 class Slow:
+    wants: frozenset[type[Event]] = frozenset({End})
+
     def start(self, exchange: Exchange) -> Callable[[Sequence[Event]], None]:
         return self._told
 
     def _told(self, events: Sequence[Event]) -> None:
-        time.sleep(0.8)
+        time.sleep(1.5)
 
 
 @hookimpl
