@@ -18,7 +18,6 @@ from gateway.events import (
     Start,
     Text,
     ToolCall,
-    Usage,
 )
 from gateway.wire.chat.calls import Calls, first_call_is_writable
 from gateway.wire.chat.chunk import (
@@ -126,10 +125,10 @@ class ChatReader:
                 for choice in choices:
                     self._choice(frame, choice, choice.index, lone_halves, events)
         if chunk.usage is not None and isinstance(chunk.usage, dict):
+            if choices and not events:  # more than usage: a frame of usage alone may be kept from the client
+                events.append(Opaque(kind="delta", source=frame))
             events.append(usage_of(chunk.usage, source=frame))
-        if not events or (choices and all(isinstance(event, Usage) for event in events)):
-            events.insert(0, Opaque(kind="delta", source=frame))
-        return events
+        return events or [Opaque(kind="delta", source=frame)]
 
     def _choice(self, frame: Frame, choice: Choice, index: int, lone_halves: bool, events: list[Event]) -> None:
         delta = choice.delta
