@@ -217,9 +217,9 @@ class WholeRelay(Relay):
         """Nothing: the status is still to come."""
         return b""
 
-    def _changed(self, events: list[Event]) -> list[Event]:
-        self._unchanged = False
-        return super()._changed(events)
+    def _changed(self, before: list[Event], events: list[Event]) -> list[Event]:
+        self._unchanged = self._unchanged and events is before
+        return super()._changed(before, events)
 
     def _write(self, events: list[Event]) -> bytes:
         if self._observers is not None:

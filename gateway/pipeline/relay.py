@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 
 from gateway.domain import Lane
-from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Finish, ToolCall
+from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Finish, Text, ToolCall
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.steps import Steps
@@ -80,7 +80,7 @@ class Relay:
             return b""
         events = self._note(events)
         if self._steps is not None:
-            events = self._changed(self._steps.apply(events))
+            events = self._changed(events, self._steps.apply(events))
         return self._write(events)
 
     def end(self, cause: Cause) -> bytes:
@@ -102,7 +102,7 @@ class Relay:
             return b""
         events = self._note(events)
         if self._steps is not None:
-            events = self._changed(await self._steps.apply_waiting(events))
+            events = self._changed(events, await self._steps.apply_waiting(events))
         return self._write(events)
 
     async def end_waiting(self, cause: Cause) -> bytes:
@@ -144,8 +144,10 @@ class Relay:
                 events = [*events[:count], finish, *events[count + 1 :]]
         return events
 
-    def _changed(self, events: list[Event]) -> list[Event]:
+    def _changed(self, before: list[Event], events: list[Event]) -> list[Event]:
         """What the steps made of it: a failure of theirs ends the answer, an end of the answer they cannot drop."""
+        if events is not before:
+            events = _without_old_tokens(before, events)
         for count, event in enumerate(events):
             if isinstance(event, Failure):
                 self.answer.note(event)
@@ -180,6 +182,17 @@ class Relay:
             self.aborted = True
             return out
         return out + tail
+
+
+def _without_old_tokens(before: list[Event], events: list[Event]) -> list[Event]:
+    """Log probabilities spell out the tokens of a text: a text that was changed must not go out with the old ones."""
+    untouched = {id(event) for event in before}
+    return [
+        msgspec.structs.replace(event, logprobs=None)
+        if isinstance(event, Text) and event.logprobs is not None and id(event) not in untouched
+        else event
+        for event in events
+    ]
 
 
 def _is_plain_stop(finish: Finish) -> bool:

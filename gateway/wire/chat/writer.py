@@ -97,6 +97,8 @@ class ChatWriter:
         for choice in value.get("choices") or ():
             own = [event for event in events if getattr(event, "choice", None) == choice.get("index", 0)]
             choice["delta"] = patched(choice.get("delta") or {}, own)
+            if choice.get("logprobs") is not None:
+                choice["logprobs"] = next((event.logprobs for event in own if isinstance(event, Text)), None)
             finish = next((event for event in own if isinstance(event, Finish)), None)
             if choice.get("finish_reason") is not None or finish is not None:
                 choice["finish_reason"] = self._word(finish) if finish else None
@@ -107,7 +109,10 @@ class ChatWriter:
         """An upstream's completion whose messages say what the answer does; whatever else it says stays."""
         value = decode_value(body)
         for choice in value.get("choices") or ():
-            said = self._choice(answer, choice.get("index", 0))["message"]
+            whole = self._choice(answer, choice.get("index", 0))
+            said = whole["message"]
+            if choice.get("logprobs") is not None:
+                choice["logprobs"] = whole["logprobs"]
             message = choice.get("message") or {}
             kept = {name: v for name, v in message.items() if name not in said and name not in SAID}
             new = {name: v for name, v in said.items() if v is not None or name in message}

@@ -167,6 +167,25 @@ def test_text_that_a_step_holds_back_comes_out_in_its_frame() -> None:
     assert out.index(b'"k":1') < out.index(b'"k":2') < out.index(b"finish_reason")
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_log_probabilities_do_not_tell_what_a_step_has_masked(stream: bool) -> None:
+    def mask(events: list[Event]) -> list[Event]:
+        return [
+            msgspec.structs.replace(e, text="***") if isinstance(e, Text) and e.text == "secret" else e for e in events
+        ]
+
+    def choice(text: str) -> dict[str, Any]:
+        said = {"content": [{"token": text, "logprob": -0.1}]}
+        return {"index": 0, "delta": {"content": text}, "logprobs": said, "finish_reason": None}
+
+    frames = [b"data: " + json.dumps({"choices": [choice(text)]}).encode() + b"\n\n" for text in ("open", "secret")]
+    end = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n' + DONE
+    out = play(relay(asked(stream=stream), step=mask), [*frames, end])
+    assert b"***" in out
+    assert b'"open"' in out
+    assert b"secret" not in out
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_is_collected_for_a_client_that_asked_for_none(name: str) -> None:
     expected = CHAT_ANSWERS[name]
