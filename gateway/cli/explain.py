@@ -49,8 +49,10 @@ def _print(told: Any) -> None:
             "caller": f"{caller['id']} (owner {caller['owner'] or 'none'})" if caller else None,
             "lookups": tuple(f"{one['plugin']}: {one['answer']}" for one in told["lookups"]),
             "route": f"{told['route']} ({told['strategy']})" if told["route"] else None,
+            "limits": tuple(f"{one['plugin']}: {_left(one['left'])}" for one in told["limits"]),
             "transforms": tuple(f"{one['plugin']}: {_changes(one)}" for one in told["transforms"]),
             **{stage: tuple(plugins) for stage, plugins in told["stages"].items() if plugins and stage != "lookups"},
+            "lane": told["lane"],
             "sends": f"{sent['method']} {sent['url']}" if sent else None,
             "body": sent["body"] if sent else None,
             "prompt": f"about {price['input_tokens']} tokens, {_dollars(price)}" if price else None,
@@ -60,6 +62,10 @@ def _print(told: Any) -> None:
         click.echo()
         rows = [[one["name"], one["id"], one["provider"], _state(one)] for one in told["candidates"]]
         print_rows(("model", "id", "provider", "tried"), rows, empty="")
+
+
+def _left(left: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in left.items()) or "nothing to tell"
 
 
 def _changes(one: Any) -> str:

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 import msgspec
 
 from gateway.errors import Headers
+from gateway.protocols import ByteSink
 
 
 class CapturedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,30 @@ class CapturedRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class NoAnswer:
+    """What comes back for a request that was not sent: a success that says nothing."""
+
+    status = 200
+    headers: Headers = ()
+
+    def start(self, sink: ByteSink) -> None:
+        """Tell the sink that this was all."""
+        sink.end(None)
+
+    def pause(self) -> None:
+        """Nothing comes."""
+
+    def resume(self) -> None:
+        """Nothing comes."""
+
+    async def read(self, limit: int) -> bytes:
+        """Nothing."""
+        return b""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Capture:
     """Knows in which contexts requests are looked at."""
 
@@ -26,7 +51,7 @@ class Capture:
 
     @contextmanager
     def __call__(self) -> Iterator[list[CapturedRequest]]:
-        """Within this context nothing leaves: each request is kept here and fails as if unreachable."""
+        """Within this context nothing leaves: each request is kept here and answered by nothing at all."""
         kept: list[CapturedRequest] = []
         token = self._kept.set(kept)
         try:

@@ -1,10 +1,11 @@
 """A dry run of the pipeline: every stage is asked, nothing is sent to an upstream."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from gateway.domain import Attempt, Credentials, Exchange, Model, Principal, Route
+from gateway.domain import Attempt, Credentials, Exchange, Lane, Model, Principal, Route
 from gateway.egress import Capture, CapturedRequest
 from gateway.errors import GatewayError, ModelNotFound, Unauthenticated
 from gateway.pipeline.calls import Calls
@@ -13,17 +14,20 @@ from gateway.pipeline.explanation import (
     Candidate,
     Change,
     Explanation,
+    Left,
     LookupAnswer,
     Price,
     Question,
     Sent,
 )
+from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.router import Router
-from gateway.protocols import EventUpstream
+from gateway.pipeline.steps import start_steps
+from gateway.protocols import ByteUpstream, EventUpstream
 from gateway.requests import ChatRequest
 from gateway.runtime import Generation
 from gateway.secrets import Secret, redact
-from gateway.wire.chat import CHAT_PROMPTS
+from gateway.wire.chat import CHAT_CLIENT, CHAT_PROMPTS
 
 _MASK = "***"
 _BYTES_PER_TOKEN = 4
@@ -73,6 +77,7 @@ class _DryRun:
         if not allowed:
             self._candidates(route, principal, ())
             raise ModelNotFound("No model of this route is enabled and allowed.")
+        self._limits(exchange)
         exchange.request = await self._transform(exchange)
         order = self._router.order(self._generation, exchange.route, exchange.request)
         self._candidates(route, principal, order)
@@ -110,6 +115,17 @@ class _DryRun:
                 return route
         raise ModelNotFound("No model lookup knows this name.")
 
+    def _limits(self, exchange: Exchange) -> None:
+        for limiter in self._generation.limiters:
+            left: Callable[[Exchange], Mapping[str, Any]] | None = getattr(limiter.object, "left", None)
+            if left is None:
+                continue
+            try:
+                said = {str(name): value for name, value in left(exchange).items()}
+            except Exception as error:  # noqa: BLE001 - a named border: what cannot be told keeps nothing else from it
+                said = {"error": f"{type(error).__name__}: {error}"}
+            self.told.limits.append(Left(plugin=limiter.plugin, left=said))
+
     async def _transform(self, exchange: Exchange) -> ChatRequest:
         changes = self.told.transforms
         request = exchange.request
@@ -146,11 +162,19 @@ class _DryRun:
                 upstream = await self._calls.within(client.open(exchange.request, attempt))
                 if isinstance(upstream, EventUpstream):
                     await self._calls.within(upstream.events.__anext__())
-            except Exception:  # noqa: BLE001, S110 - it fails because nothing is sent; what it wanted to send counts
+                else:
+                    self.told.lane = self._lane(exchange, upstream)
+            except Exception:  # noqa: BLE001, S110 - an answer of nothing may be too little for it; what it sent counts
                 pass
         if captured:
             self.told.upstream = _masked(captured[0], model)
             self.told.price = _price(exchange.request, model)
+
+    def _lane(self, exchange: Exchange, upstream: ByteUpstream) -> Lane:
+        """For a client that speaks the dialect of the question, as far as the transforms say now."""
+        assert exchange.request is not None
+        steps = start_steps(self._generation, exchange, self._calls)
+        return relay_for(upstream, CHAT_CLIENT, exchange.request, steps=steps, observers=None).lane
 
 
 def _stages(generation: Generation) -> dict[str, list[str]]:

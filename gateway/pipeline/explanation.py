@@ -44,6 +44,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     cooling: bool = False
 
 
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller has left of what one limiter gives."""
+
+    plugin: str
+    left: dict[str, Any]
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one request transform did."""
 
@@ -79,10 +86,12 @@ class Explanation(msgspec.Struct, kw_only=True):
     route: str | None = None
     strategy: str | None = None
     candidates: list[Candidate] = []
+    limits: list[Left] = []
     transforms: list[Change] = []
     upstream: Sent | None = None
     price: Price | None = None
     stages: dict[str, list[str]] = {}
     """Every stage's plugins in the order of this request's way: down to the upstream, and up again."""
-    lane: str = "translated"
+    lane: str | None = None
+    """How an answer would pass to a client of chat completions; None when the provider could not say."""
     refused: str | None = None

@@ -11,16 +11,18 @@ from gateway.runtime import Generation
 
 _Wants = frozenset[type[Event]]
 _Callback = Callable[[Sequence[Event]], None]
+_First = Callable[[Exchange], None]
 
 
 class Observers:
     """Tells each observer the events it wants; what one of them raises is counted and changes nothing."""
 
-    __slots__ = ("_callbacks", "_calls", "_kinds", "_wanted")
+    __slots__ = ("_callbacks", "_calls", "_firsts", "_kinds", "_wanted")
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._callbacks: list[tuple[str, int, _Callback]] = []
+        self._firsts: list[tuple[str, _First]] = []
         self._kinds: list[_Wants] = []
         """Who wants the same is told the same: what that is, is picked once for a read, not for each observer."""
         self._wanted: _Wants = frozenset()
@@ -32,6 +34,18 @@ class Observers:
             kinds.append(wants)
             self._wanted |= wants
         self._callbacks.append((plugin, kinds.index(wants), callback))
+
+    def add_first(self, plugin: str, callback: _First) -> None:
+        """Call this one when the first content goes out."""
+        self._firsts.append((plugin, callback))
+
+    def opened(self, exchange: Exchange) -> None:
+        """The first content goes to the client."""
+        for plugin, callback in self._firsts:
+            try:
+                callback(exchange)
+            except Exception as error:  # noqa: BLE001 - a named border: an observer must not touch the answer
+                self._calls.fault(plugin, "stream_observers", error)
 
     @property
     def wants_content(self) -> bool:
@@ -69,8 +83,12 @@ def start_observers(generation: Generation, exchange: Exchange, calls: Calls) ->
         except Exception as error:  # noqa: BLE001 - a named border: an observer must not touch the answer
             calls.fault(observer.plugin, "stream_observers", error)
             continue
-        if callback is not None:
+        first: _First | None = getattr(observer.object, "first_content", None)
+        if callback is not None or first is not None:
             observers = observers or Observers(calls)
+        if observers is not None and first is not None:
+            observers.add_first(observer.plugin, first)
+        if observers is not None and callback is not None:
             observers.add(observer.plugin, getattr(observer.object, "wants", OBSERVED), callback)
     return observers
 

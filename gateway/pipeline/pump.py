@@ -189,6 +189,7 @@ class Pump:
 
     def _opened(self, length: int | None = None) -> None:
         self._attempt.first_content = time.monotonic()
+        self._relay.opened(self._attempt.exchange)
         own: Headers = () if length is None else (("content-length", str(length)),)
         self._outlet.start(200, (*self._headers, *own, *answer_headers(self._attempt.exchange)))
         self._wait_for_silence(self._attempt.model.timeouts.idle)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
-from gateway.domain import Lane
+from gateway.domain import Exchange, Lane
 from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Finish, Text, ToolCall
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.observers import Observers
@@ -109,6 +109,11 @@ class Relay:
         """`end`, waiting for the steps."""
         out = await self.take_waiting(self._rest(cause))
         return out if self.closed else out + await self.take_waiting([self.answer.verdict(cause)])
+
+    def opened(self, exchange: Exchange) -> None:
+        """The status line is on its way, and the first content behind it."""
+        if self._observers is not None:
+            self._observers.opened(exchange)
 
     @property
     def ping(self) -> bytes:

@@ -73,7 +73,11 @@ class UsageSink(Protocol):
 
 
 class Limiter(Protocol):
-    """Decides whether an exchange may go on, by what it would take."""
+    """Decides whether an exchange may go on, by what it would take.
+
+    Optional method `left(exchange)`: what the caller of this exchange has left, by name, for `gateway explain`. It
+    reserves nothing and must not block.
+    """
 
     async def acquire(self, exchange: Exchange) -> None:
         """Reserve what the exchange needs; raise a `GatewayError`, such as `RateLimited`, to refuse it.
@@ -141,6 +145,9 @@ class StreamTransform(Protocol):
 
 class StreamObserver(Protocol):
     """Looks at answers as they pass; cannot change anything.
+
+    Optional method `first_content(exchange)`: called when the first content of an answer goes to the client, once for
+    every exchange that has one; `exchange.attempts[-1]` is the attempt that brought it. It must not block.
 
     Optional method `settled(exchange, records)`: called once for every exchange of its generation, whatever became of
     it, when everything is known, with the usage record of each attempt. It must not block.

@@ -1,12 +1,29 @@
 """Check that an object a plugin registered fits its protocol, while its plugin's name is still known."""
 
 import inspect
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from gateway.events import Event
-from gateway.protocols import RequestTransform, StreamObserver, StreamTransform
+from gateway.protocols import Limiter, RequestTransform, StreamObserver, StreamTransform
 
 _TRANSFORMS = (RequestTransform, StreamTransform)
+
+
+def _settled(self: object, exchange: object, records: object) -> None: ...
+
+
+def _first_content(self: object, exchange: object) -> None: ...
+
+
+def _left(self: object, exchange: object) -> None: ...
+
+
+_OPTIONAL: Final[Mapping[type, Mapping[str, Any]]] = MappingProxyType(
+    {StreamObserver: {"settled": _settled, "first_content": _first_content}, Limiter: {"left": _left}}
+)
+"""What methods look like that an object need not have."""
 
 
 class ShapeError(Exception):
@@ -29,17 +46,14 @@ def check(hook: str, protocol: type, candidate: object) -> None:
             wrong = _method(getattr(candidate, name, None), model)
             if wrong:
                 raise _refusal(hook, candidate, f"needs {_shown(name, model)}; {wrong}")
-    if protocol is StreamObserver and hasattr(candidate, "settled") and (wrong := _method(candidate.settled, _settled)):
-        raise _refusal(hook, candidate, f"has {_shown('settled', _settled)[2:]} that nobody can call; {wrong}")
+    for name, model in _OPTIONAL.get(protocol, {}).items():
+        if hasattr(candidate, name) and (wrong := _method(getattr(candidate, name), model)):
+            raise _refusal(hook, candidate, f"has {_shown(name, model)[2:]} that nobody can call; {wrong}")
     for name in ("before", "after"):
         if not _are_names(getattr(candidate, name, ())):
             raise _refusal(hook, candidate, f"has an attribute '{name}' that is no tuple of plugins' names")
     if protocol in _TRANSFORMS and getattr(candidate, "on_error", "fail") not in ("fail", "skip"):
         raise _refusal(hook, candidate, "has an attribute 'on_error' that is neither 'fail' nor 'skip'")
-
-
-def _settled(self: object, exchange: object, records: object) -> None:
-    """What an observer's optional method looks like."""
 
 
 def _are_events(value: object) -> bool:

@@ -105,3 +105,41 @@ async def test_who_may_see_topology_is_told_where_the_time_went(open_house):
         names = [entry.partition(";")[0] for entry in timing.split(", ")]
         assert names == ["authenticators.auth", "model_lookups.lookup", "limiters.limiters", "upstream", "total"]
         assert "total;dur=" in (await house.ask("bad")).header("server-timing")
+
+
+class Milestones:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, bool]] = []
+
+    def start(self, exchange):
+        self.seen.append(("start", exchange.attempts[-1].first_content is not None))
+
+    def first_content(self, exchange):
+        self.seen.append(("first content", exchange.attempts[-1].first_content is not None))
+
+    def settled(self, exchange, records):
+        self.seen.append(("settled", exchange.attempts[-1].first_content is not None))
+
+
+async def test_observers_hear_of_the_start_the_first_content_and_the_end(open_house):
+    observer = Milestones()
+    async with open_house(stream_observers=[observer]) as house:
+        house.model("m", ok("a", "b", "c"))
+        house.model("bad", reply(400, b"no"))
+        house.model("empty", reply(200, b"<html>"))
+        await house.ask("m")
+        assert observer.seen == [("start", False), ("first content", True), ("settled", True)]
+        observer.seen.clear()
+        await house.ask("bad")
+        assert observer.seen == [("settled", False)]
+        observer.seen.clear()
+        await house.ask("empty")
+        assert ("first content", True) not in observer.seen
+
+
+async def test_an_observer_that_fails_at_the_first_content_changes_nothing(open_house):
+    observer = Milestones()
+    observer.first_content = lambda exchange: 1 / 0  # type: ignore[method-assign]
+    async with open_house(stream_observers=[observer]) as house:
+        house.model("m", ok("a", "b"))
+        assert (await house.ask("m")).body == b"ab"
