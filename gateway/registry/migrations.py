@@ -3,6 +3,7 @@
 Alembic is imported only where a migration has to run or to be compared: reading the version is one SELECT.
 """
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ REVISIONS: Final = ("0001",)
 """Every revision this program knows, oldest first; the last is what it needs. A test compares it with the scripts."""
 HEAD: Final = REVISIONS[-1]
 VERSION_TABLE: Final = "gateway_alembic_version"
+_ASK_AGAIN: Final = 0.1
 _LOCK: Final = 0x67617465  # any number nobody else locks by; this one spells "gate"
 
 
@@ -86,21 +88,22 @@ async def check(engine: AsyncEngine) -> list[str]:
 async def locked(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction that no other migrating process can be in, the schema made where there is none.
 
-    The advisory lock ends with the transaction, so it works through a pooler in transaction mode.
+    The advisory lock ends with the transaction, so it works through a pooler in transaction mode. Who does not get it
+    asks again in another transaction: a migration may take longer than any statement, and a pool's servers are few.
     """
-    async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
-        await connection.run_sync(prepare)
-        yield connection
-
-
-def prepare(connection: sa.Connection) -> None:
-    """Take the lock and make the schema where there is none (SQLite's lock is its BEGIN IMMEDIATE)."""
-    if connection.dialect.name != "postgresql":
+    if engine.dialect.name != "postgresql":
+        async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+            yield connection
         return
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    # Asked first: IF NOT EXISTS still demands the right to create schemas.
-    if connection.scalar(sa.select(sa.func.to_regnamespace(SCHEMA))) is None:
-        connection.execute(sa.schema.CreateSchema(SCHEMA))
+    while True:
+        async with engine.begin() as connection:
+            if await connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK))):
+                # Asked first: IF NOT EXISTS still demands the right to create schemas.
+                if await connection.scalar(sa.select(sa.func.to_regnamespace(SCHEMA))) is None:
+                    await connection.execute(sa.schema.CreateSchema(SCHEMA))
+                yield connection
+                return
+        await asyncio.sleep(_ASK_AGAIN)
 
 
 def config(connection: sa.Connection | None = None) -> "Config":
