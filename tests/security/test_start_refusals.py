@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,9 @@ async def test_only_the_one_port_is_open(tmp_path: Path, host: str, address: str
 def _listening(pid: int) -> set[str]:
     """The addresses on which a process listens, in the kernel's notation."""
     folder = f"/proc/{pid}/fd"
-    inodes = {os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)}
+    inodes = set()
+    for fd in os.listdir(folder):
+        with suppress(FileNotFoundError):  # closed since it was listed
+            inodes.add(os.readlink(f"{folder}/{fd}"))
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
     return {row[1] for row in rows if row[3] == LISTENING and f"socket:[{row[9]}]" in inodes}
