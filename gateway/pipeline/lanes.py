@@ -4,7 +4,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from gateway.domain import Lane
-from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Frame, FrameTooLarge, Usage
+from gateway.events import (
+    CONTENT,
+    Answer,
+    Cause,
+    End,
+    Event,
+    Failure,
+    Frame,
+    FrameTooLarge,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    Usage,
+)
 from gateway.parts import Collected
 from gateway.pipeline.intake import WHOLE_LIMIT, Intake, too_large
 from gateway.pipeline.observers import Observers
@@ -14,6 +28,8 @@ from gateway.protocols import AnswerWriter, ByteUpstream, ClientDialect, Upstrea
 from gateway.requests import ChatRequest
 
 _OPENING = (*CONTENT, End)
+_DELTAS = frozenset((Text, Reasoning, Refusal, ToolCall))
+"""Events that only go on with an open answer."""
 _Look = Callable[[Frame], Sequence[Event]]
 
 
@@ -106,6 +122,11 @@ class ExactRelay(Relay):
         events = self._look(frame)
         if not events:
             self.answer.deltas += 1
+            return frame.raw
+        if self.open and len(events) == 1 and type(events[0]) in _DELTAS:
+            self.answer.note(events[0])
+            if self._observers is not None:
+                self._observers.tell_one(events[0])
             return frame.raw
         events = self._note(events)
         if isinstance(events[-1], Failure):

@@ -17,23 +17,21 @@ _First = Callable[[Exchange], None]
 class Observers:
     """Tells each observer the events it wants; what one of them raises is counted and changes nothing."""
 
-    __slots__ = ("_callbacks", "_calls", "_firsts", "_kinds", "_wanted")
+    __slots__ = ("_calls", "_firsts", "_listeners", "_listening", "_wanted")
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._callbacks: list[tuple[str, int, _Callback]] = []
+        self._listeners: list[tuple[str, _Wants, _Callback]] = []
         self._firsts: list[tuple[str, _First]] = []
-        self._kinds: list[_Wants] = []
-        """Who wants the same is told the same: what that is, is picked once for a read, not for each observer."""
         self._wanted: _Wants = frozenset()
+        self._listening: dict[type[Event], tuple[tuple[str, _Callback], ...]] = {}
+        """Who wants events of a kind, as far as it was asked."""
 
     def add(self, plugin: str, wants: _Wants, callback: _Callback) -> None:
         """Tell this one, too, after those before it."""
-        kinds = self._kinds
-        if wants not in kinds:
-            kinds.append(wants)
-            self._wanted |= wants
-        self._callbacks.append((plugin, kinds.index(wants), callback))
+        self._listeners.append((plugin, wants, callback))
+        self._wanted |= wants
+        self._listening.clear()
 
     def add_first(self, plugin: str, callback: _First) -> None:
         """Call this one when the first content goes out."""
@@ -54,6 +52,9 @@ class Observers:
 
     def tell(self, events: Sequence[Event]) -> None:
         """What goes to the client, before it is written."""
+        if len(events) == 1:
+            self.tell_one(events[0])
+            return
         wanted = self._wanted
         for event in events:
             if type(event) in wanted:
@@ -61,13 +62,33 @@ class Observers:
         else:
             return
         # Tuples, because they are shared: no observer can change what the next one is told.
-        picked = [tuple([event for event in events if type(event) in wants]) for wants in self._kinds]
-        for plugin, kind, callback in self._callbacks:
-            if told := picked[kind]:
-                try:
-                    callback(told)
-                except Exception as error:  # noqa: BLE001 - a named border: an observer must not touch the answer
-                    self._calls.fault(plugin, "stream_observers", error)
+        picked: dict[_Wants, tuple[Event, ...]] = {}
+        for plugin, wants, callback in self._listeners:
+            told = picked.get(wants)
+            if told is None:
+                told = picked[wants] = tuple([event for event in events if type(event) in wants])
+            if told:
+                self._call(plugin, callback, told)
+
+    def tell_one(self, event: Event) -> None:
+        """The same for a single event: most reads of a stream bring one delta, and that is what looking costs."""
+        listening = self._listening.get(type(event))
+        if listening is None:
+            kind = type(event)
+            listening = tuple((plugin, callback) for plugin, wants, callback in self._listeners if kind in wants)
+            self._listening[kind] = listening
+        told = (event,)
+        for plugin, callback in listening:
+            try:
+                callback(told)
+            except Exception as error:  # noqa: BLE001 - a named border: an observer must not touch the answer
+                self._calls.fault(plugin, "stream_observers", error)
+
+    def _call(self, plugin: str, callback: _Callback, told: tuple[Event, ...]) -> None:
+        try:
+            callback(told)
+        except Exception as error:  # noqa: BLE001 - a named border: an observer must not touch the answer
+            self._calls.fault(plugin, "stream_observers", error)
 
 
 def start_observers(generation: Generation, exchange: Exchange, calls: Calls) -> Observers | None:

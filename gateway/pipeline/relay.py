@@ -13,6 +13,7 @@ from gateway.pipeline.steps import Steps
 from gateway.protocols import ABORT, Writer
 
 _OPENING = (*CONTENT, End)
+_ENDING = (End, Failure)
 
 
 class Relay:
@@ -134,7 +135,7 @@ class Relay:
             events = self._completed(events)
         for count, event in enumerate(events):
             note(event)
-            if isinstance(event, End | Failure):
+            if isinstance(event, _ENDING):
                 self.closed = True
                 return list(events[: count + 1])
         return events if isinstance(events, list) else list(events)

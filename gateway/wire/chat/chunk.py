@@ -76,6 +76,26 @@ decode_named: Final = msgspec.json.Decoder(NamedChunk).decode
 """Both refuse what is not as documented, lone surrogates too, and do not check the UTF-8 of what they skip."""
 
 
+def plain_text(chunk: Chunk) -> tuple[Choice, str] | None:
+    """The choice and the text of a chunk that says nothing but a piece of text, as nearly all do; else None."""
+    choices = chunk.choices
+    if choices is None or len(choices) != 1 or chunk.usage is not None or chunk.error is not None:
+        return None
+    choice = choices[0]
+    delta = choice.delta
+    if type(delta) is not Delta or choice.finish_reason is not None or choice.text is not None:
+        return None
+    if (
+        delta.reasoning_content is not None
+        or delta.reasoning is not None
+        or delta.refusal is not None
+        or delta.tool_calls is not None
+        or delta.function_call is not None
+    ):
+        return None
+    return (choice, delta.content) if delta.content else None
+
+
 def parse_object(data: bytes) -> dict[str, Any]:
     """A JSON object as JavaScript's parser takes it, lone surrogates included; raises `Malformed`."""
     try:

@@ -31,6 +31,7 @@ from gateway.wire.chat.chunk import (
     decode_named,
     decode_skimmed,
     parse_object,
+    plain_text,
 )
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.javascript import truthy
@@ -78,6 +79,10 @@ class ChatReader:
             if not data.isascii():
                 data.decode()
             chunk = decode_fast(data) if self._started else decode_named(data)
+            if self._started and not self._halves and frame.name is None and (plain := plain_text(chunk)) is not None:
+                choice, text = plain
+                index = 0 if self._lenient else choice.index
+                return [Text(text=text, choice=index, logprobs=choice.logprobs, source=frame)]
             careful = chunk.error is not None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             chunk, careful = Chunk(), True
