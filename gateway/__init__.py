@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from gateway.providers import ChatProvider, DialectProvider, EventProvider, EventResponse, UpstreamCall
     from gateway.requests import ChatRequest
     from gateway.secrets import Secret
+    from gateway.terms import Condition, Hedge, RouteOptions, Terms
 
 API_VERSION = "1.0"
 __version__ = "0.1.0"
@@ -102,6 +103,7 @@ __all__ = (
     "ChatRequest",
     "Citation",
     "ClientDialect",
+    "Condition",
     "Credentials",
     "DialectProvider",
     "End",
@@ -116,6 +118,7 @@ __all__ = (
     "Gateway",
     "GatewayError",
     "HealthView",
+    "Hedge",
     "InvalidRequest",
     "Limiter",
     "Logger",
@@ -143,12 +146,14 @@ __all__ = (
     "RequestTransform",
     "ResponseFormat",
     "Route",
+    "RouteOptions",
     "RoutingStrategy",
     "Secret",
     "Start",
     "Step",
     "StreamObserver",
     "StreamTransform",
+    "Terms",
     "Text",
     "TextPart",
     "Thinking",
@@ -173,7 +178,7 @@ __all__ = (
     "hookimpl",
 )
 
-_ROOMS = ("domain", "errors", "events", "hookspecs", "prompt", "protocols", "providers", "requests", "secrets")
+_ROOMS = ("domain", "errors", "events", "hookspecs", "prompt", "protocols", "providers", "requests", "secrets", "terms")
 
 
 def __getattr__(name: str) -> object:

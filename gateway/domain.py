@@ -7,11 +7,12 @@ import hashlib
 import time
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from gateway.secrets import Secret
+from gateway.terms import RouteOptions, Terms
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
@@ -42,10 +43,15 @@ class Principal(msgspec.Struct, frozen=True):
     scopes: frozenset[str] = frozenset({"chat"})
     unrestricted: bool = False
     """True only for the open route's caller: ownership is not checked."""
+    name: str = ""
+    """What the virtual key is called; not unique."""
 
-    def may_use(self, model: "Model") -> bool:
-        """Whether the model is shared with this caller or owned by the same owner (null equals null)."""
-        return self.unrestricted or model.sharing != "private" or model.owner == self.owner
+    def may_use(self, thing: "Model | Route") -> bool:
+        """Whether it is shared with this caller or owned by the same owner (null equals null).
+
+        Who may use a route may not for that use its models: each of them is asked about as well.
+        """
+        return self.unrestricted or thing.sharing != "private" or thing.owner == self.owner
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -115,8 +121,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         force(self, "health_key", hashlib.blake2b(b"\0".join((url, key, model)), digest_size=16).digest())
 
 
+_PLAIN: Final = Terms()
+
+
 class Route(msgspec.Struct, frozen=True):
-    """A name clients may ask for and the models that stand behind it, in the order to try them."""
+    """A name clients may ask for and the models that stand behind it, in the order they were written."""
 
     name: str
     targets: tuple[Model, ...]
@@ -124,6 +133,16 @@ class Route(msgspec.Struct, frozen=True):
     """Name of the routing strategy; `ordered` is built in."""
     is_model: bool = False
     """True when the name is a model's own id or name: a route of one."""
+    terms: Mapping[str, Terms] = msgspec.field(default_factory=dict)
+    """On what terms targets take part, by the model's id; see `terms_of`."""
+    options: RouteOptions = RouteOptions()
+    id: str = ""
+    owner: str | None = None
+    sharing: str = "private"
+
+    def terms_of(self, model: Model) -> Terms:
+        """The terms of one of the targets."""
+        return self.terms.get(model.id, _PLAIN)
 
     @classmethod
     def of(cls, model: Model, name: str | None = None) -> "Route":

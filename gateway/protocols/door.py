@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeAlias
 
-from gateway.domain import Model, Principal, Timeouts
+from gateway.domain import Model, Principal, Route, Timeouts
 from gateway.errors import Headers
 from gateway.protocols.client import ClientDialect
 from gateway.protocols.stats import Stats
@@ -73,6 +73,18 @@ class Snapshot(Protocol):
 
     def models(self) -> Sequence[Model]:
         """Every enabled model, of all owners."""
+        ...
+
+    def route(self, route_id: str) -> Route | None:
+        """The enabled route with that id (canonical lower-case UUID)."""
+        ...
+
+    def routes_named(self, name: str) -> Sequence[Route]:
+        """The enabled routes of that name, of all owners."""
+        ...
+
+    def routes(self) -> Sequence[Route]:
+        """Every enabled route, of all owners."""
         ...
 
     def principal(self, token: str) -> Principal | None:

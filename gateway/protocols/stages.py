@@ -112,6 +112,14 @@ class HealthView(Protocol):
         """Whether the model failed lately and is better left alone."""
         ...
 
+    def in_flight(self, model: Model) -> int:
+        """How many attempts at the model run now, in this process."""
+        ...
+
+    def latency(self, model: Model) -> float | None:
+        """Seconds from the dial to the first content, lately (a moving average); None = not known yet."""
+        ...
+
 
 class RequestTransform(Protocol):
     """Changes requests before they are sent, or refuses them.

@@ -1,4 +1,4 @@
-"""The registry: models and virtual keys in tables of our own, served from memory."""
+"""The registry: models, routes and virtual keys in tables of our own, served from memory."""
 
 from gateway.registry.database import Database
 from gateway.registry.errors import (
@@ -13,6 +13,7 @@ from gateway.registry.errors import (
 from gateway.registry.keys import KeyStore, StoredKey
 from gateway.registry.models import ModelStore, NewModel, StoredModel
 from gateway.registry.registry import Registry, ensure_first_admin_key
+from gateway.registry.routes import NewRoute, RouteStore, StoredRoute, StoredTarget
 from gateway.registry.snapshot import RegistrySnapshot
 
 __all__ = (
@@ -24,12 +25,16 @@ __all__ = (
     "KeyringError",
     "ModelStore",
     "NewModel",
+    "NewRoute",
     "NotFound",
     "Registry",
     "RegistryError",
     "RegistrySnapshot",
+    "RouteStore",
     "SchemaMismatch",
     "StoredKey",
     "StoredModel",
+    "StoredRoute",
+    "StoredTarget",
     "ensure_first_admin_key",
 )

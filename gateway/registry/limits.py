@@ -22,6 +22,7 @@ LENGTHS: Final[Mapping[str, int]] = {
     "base_url": 1000,
     "api_key": 1000,
     "provider": 100,
+    "strategy": 100,
 }
 
 _KINDS: Final[Mapping[str, Any]] = {

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from gateway.domain import Model, Prices, Principal, Quirks, Timeouts
+from gateway.domain import Model, Prices, Principal, Quirks, Route, Timeouts
 from gateway.registry.database import Database
 from gateway.registry.errors import KeyringError, RegistryError
 from gateway.registry.keyfile import stamp
 from gateway.registry.keyring import Keyring
 from gateway.registry.references import KeyReference, reference_in
-from gateway.registry.tables import generation, keys, models
+from gateway.registry.routes import StoredRoute, stored
+from gateway.registry.tables import generation, keys, models, routes
 from gateway.registry.virtual_keys import digest, well_formed
 from gateway.secrets import Secret
 
@@ -51,9 +52,16 @@ class Known(NamedTuple):
 class RegistrySnapshot:
     """One state of the registry."""
 
-    __slots__ = ("_index", "_keys", "_known", "_named", "generation")
+    __slots__ = ("_index", "_keys", "_known", "_named", "_routes", "_routes_named", "generation")
 
-    def __init__(self, generation: int, known: Mapping[str, Known], keys: Iterable[Key], index: bytes) -> None:
+    def __init__(
+        self,
+        generation: int,
+        known: Mapping[str, Known],
+        keys: Iterable[Key],
+        index: bytes,
+        routes: Iterable[Route] = (),
+    ) -> None:
         self.generation = generation
         self._known = known
         self._keys = {key.digest: key for key in keys}
@@ -62,6 +70,10 @@ class RegistrySnapshot:
         for entry in known.values():
             if entry.model.enabled:
                 self._named.setdefault(entry.model.name, []).append(entry.model)
+        self._routes = {route.id: route for route in routes}
+        self._routes_named: dict[str, list[Route]] = {}
+        for route in self._routes.values():
+            self._routes_named.setdefault(route.name, []).append(route)
 
     def model(self, model_id: str) -> Model | None:
         """The enabled model with that id (canonical lower-case UUID)."""
@@ -75,6 +87,18 @@ class RegistrySnapshot:
     def models(self) -> Sequence[Model]:
         """Every enabled model, of all owners."""
         return [model for named in self._named.values() for model in named]
+
+    def route(self, route_id: str) -> Route | None:
+        """The enabled route with that id (canonical lower-case UUID)."""
+        return self._routes.get(route_id)
+
+    def routes_named(self, name: str) -> Sequence[Route]:
+        """The enabled routes of that name, of all owners."""
+        return self._routes_named.get(name, ())
+
+    def routes(self) -> Sequence[Route]:
+        """Every enabled route, of all owners."""
+        return list(self._routes.values())
 
     def principal(self, token: str) -> Principal | None:
         """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
@@ -106,6 +130,7 @@ async def load(database: Database, previous: RegistrySnapshot | None = None) -> 
             number = await connection.scalar(sa.select(generation.c.value)) or 0
             model_rows = (await connection.execute(sa.select(models))).all()
             key_rows = (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all()
+            route_rows = (await connection.execute(sa.select(routes).where(routes.c.enabled))).all()
         except ValueError as error:  # SQLite lets other programs write text that is no JSON, or no time
             raise RegistryError(f"The registry's tables hold a value that cannot be read: {error}.") from error
     known = {}
@@ -114,7 +139,8 @@ async def load(database: Database, previous: RegistrySnapshot | None = None) -> 
             known[row.id] = entry
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)  # answers stream meanwhile: a rotation of the keyring makes us open every row
-    return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index)
+    served = [route for row in route_rows if (route := _route(row, known)) is not None]
+    return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index, served)
 
 
 def _entry(row: Row, database: Database, previous: RegistrySnapshot | None) -> Known | None:
@@ -175,8 +201,39 @@ def _model(row: Row, keyring: Keyring, api_key: Secret, *, fault: str = "") -> M
     )
 
 
+def _route(row: Row, known: Mapping[str, Known]) -> Route | None:
+    try:
+        return _with_models(stored(row), known)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        _log.error("Route %s is left out: %s", row.id, error)
+        return None
+
+
+def _with_models(route: StoredRoute, known: Mapping[str, Known]) -> Route | None:
+    """The route over those of its models that can be read; None when there is none left."""
+    there = [target for target in route.targets if target.model in known]
+    for target in route.targets:
+        if target.model not in known:
+            _log.warning(
+                "Route %s (%s) goes without the model %s, which is not there.", route.name, route.id, target.model
+            )
+    if not there:
+        _log.error("Route %s (%s) is left out: none of its models is there.", route.name, route.id)
+        return None
+    return Route(
+        route.name,
+        tuple(known[target.model].model for target in there),
+        route.strategy,
+        terms={target.model: target.terms() for target in there},
+        options=route.options.checked(),
+        id=route.id,
+        owner=route.owner,
+        sharing=route.sharing,
+    )
+
+
 def _key(row: Row) -> Key:
-    principal = Principal(id=row.id, owner=row.user_id, scopes=frozenset(row.scopes))
+    principal = Principal(id=row.id, owner=row.user_id, scopes=frozenset(row.scopes), name=row.name)
     return Key(bytes(row.digest), principal, row.expires_at.timestamp() if row.expires_at else None)
 
 

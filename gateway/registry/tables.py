@@ -1,7 +1,7 @@
 """The registry's tables: schema `gateway` on PostgreSQL, no schema on SQLite (by schema_translate_map).
 
 `models` has every column of Chatbot UI's table under the same names and limits, and ours behind them.
-Triggers of the migration count every change of `models` and `keys` in `generation`, whoever makes it.
+Triggers of the migrations count every change of `models`, `keys` and `routes` in `generation`, whoever makes it.
 """
 
 from typing import Final
@@ -73,6 +73,24 @@ keys = sa.Table(
     sa.Column("revoked_at", Timestamp),
     _limit("name", 100),
 )
+
+routes = sa.Table(
+    "routes",
+    metadata,
+    sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True),
+    sa.Column("user_id", sa.Uuid(as_uuid=False), index=True),
+    sa.Column("created_at", Timestamp, nullable=False, server_default=sa.func.now()),
+    sa.Column("updated_at", Timestamp),
+    sa.Column("sharing", sa.Text, nullable=False, server_default="private"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False, server_default="ordered"),
+    sa.Column("targets", sa.JSON, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
+    _limit("name", 100),
+    _limit("strategy", 100),
+)
+"""Targets are `{"model": ID, "weight": 1.0, "priority": 0, "when": ["tag:NAME"]}`, in their order."""
 
 generation = sa.Table(
     "generation",

@@ -47,6 +47,14 @@ class Health:
         """Whether the model failed lately and is better left alone."""
         return self._until(model) > self._clock()
 
+    def in_flight(self, model: Model) -> int:
+        """How many attempts at the model run now; not counted yet."""
+        return 0
+
+    def latency(self, model: Model) -> float | None:
+        """Seconds to the first content, lately; not measured yet."""
+        return None
+
     def held(self, targets: Sequence[Model]) -> float | None:
         """Seconds until the first of the targets may be asked again; None when one may be asked now."""
         if not self._states:

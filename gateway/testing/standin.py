@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gateway.domain import Model, Principal
+from gateway.domain import Model, Principal, Route
 from gateway.protocols import ClientDialect, Egress, Gateway, Receive, Send, Snapshot, Stats
 from gateway.secrets import Secret
 
@@ -51,13 +51,19 @@ class RecordingLog:
 
 
 class StandInSnapshot:
-    """A registry's snapshot made of these models and keys; see `gateway.protocols.Snapshot`."""
+    """A registry's snapshot made of these models, keys and routes; see `gateway.protocols.Snapshot`."""
 
     generation = 1
 
-    def __init__(self, models: Iterable[Model] = (), keys: Mapping[str, Principal] | None = None) -> None:
+    def __init__(
+        self,
+        models: Iterable[Model] = (),
+        keys: Mapping[str, Principal] | None = None,
+        routes: Iterable[Route] = (),
+    ) -> None:
         self._models = {model.id: model for model in models}
         self._keys = dict(keys or {})
+        self._routes = {route.id: route for route in routes}
 
     def model(self, model_id: str) -> Model | None:
         """The model with that id."""
@@ -70,6 +76,18 @@ class StandInSnapshot:
     def models(self) -> Sequence[Model]:
         """Every model."""
         return list(self._models.values())
+
+    def route(self, route_id: str) -> Route | None:
+        """The route with that id."""
+        return self._routes.get(route_id)
+
+    def routes_named(self, name: str) -> Sequence[Route]:
+        """The routes of that name."""
+        return [route for route in self._routes.values() if route.name == name]
+
+    def routes(self) -> Sequence[Route]:
+        """Every route."""
+        return list(self._routes.values())
 
     def principal(self, token: str) -> Principal | None:
         """Whom a key stands for."""
@@ -90,6 +108,18 @@ class BrokenSnapshot:
         raise ConnectionError("the registry cannot be asked")
 
     def models(self) -> Sequence[Model]:
+        """Raises."""
+        raise ConnectionError("the registry cannot be asked")
+
+    def route(self, route_id: str) -> Route | None:
+        """Raises."""
+        raise ConnectionError("the registry cannot be asked")
+
+    def routes_named(self, name: str) -> Sequence[Route]:
+        """Raises."""
+        raise ConnectionError("the registry cannot be asked")
+
+    def routes(self) -> Sequence[Route]:
         """Raises."""
         raise ConnectionError("the registry cannot be asked")
 

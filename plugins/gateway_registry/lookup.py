@@ -8,29 +8,35 @@ from gateway.wire.ids import parse_uuid
 
 
 class RegistryLookup:
-    """Finds models by id or by name: the caller's own first, then shared ones."""
+    """Finds models and routes by id or by name: the caller's own first, then shared ones."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
     async def find(self, name: str, principal: Principal) -> Route | None:
-        """The model of that id or name that the caller may use.
+        """The model or route of that id or name that the caller may use.
 
-        A name that stands for several of them is not found, and so is a foreign model, in the same words as one that
+        A name that stands for several of them is not found, and so is a foreign one, in the same words as one that
         does not exist.
         """
         snapshot = self._gateway.snapshot
-        model_id = parse_uuid(name)
-        if model_id is not None and (model := snapshot.model(model_id)) is not None and principal.may_use(model):
-            return Route.of(model)
-        named = own_else_shared(snapshot.models_named(name), principal)
-        return None if named is None else Route.of(named)
+        found = parse_uuid(name)
+        if found is not None:
+            one = snapshot.model(found) or snapshot.route(found)
+            if one is not None and principal.may_use(one):
+                return _as_route(one)
+        named = own_else_shared((*snapshot.models_named(name), *snapshot.routes_named(name)), principal)
+        return None if named is None else _as_route(named)
 
 
-def own_else_shared(models: Sequence[Model], principal: Principal) -> Model | None:
-    usable = [model for model in models if principal.may_use(model)]
-    candidates = [model for model in usable if model.owner == principal.owner] or usable
+def own_else_shared(named: Sequence[Model | Route], principal: Principal) -> Model | Route | None:
+    usable = [one for one in named if principal.may_use(one)]
+    candidates = [one for one in usable if one.owner == principal.owner] or usable
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _as_route(one: Model | Route) -> Route:
+    return one if isinstance(one, Route) else Route.of(one)
 
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 import gateway_keys
 import gateway_registry
 from gateway import Credentials, ModelNotFound, Principal, Secret
-from gateway.registry import KeyStore, ModelStore, NewModel, Registry
+from gateway.registry import KeyStore, ModelStore, NewModel, NewRoute, Registry, RouteStore, StoredTarget
 from gateway.settings import Settings
 
 ANN, BOB = "0b1c2d3e-0000-4000-8000-00000000000a", "0b1c2d3e-0000-4000-8000-00000000000b"
@@ -96,6 +96,66 @@ async def test_an_ambiguous_name_is_not_found_but_its_ids_are(registry: Registry
     assert [await found(registry, each, Principal("k", ANN)) for each in ids] == ids
 
 
+@pytest.fixture
+def add_route(registry: Registry) -> Add:
+    """Adds a route over models and returns its id once the snapshot has it."""
+
+    async def added(name: str, *models: str, **columns: Any) -> str:
+        new = NewRoute(name=name, targets=[StoredTarget(model) for model in models], **columns)
+        route = await RouteStore(registry.database).add(new)
+        await registry.refresh()
+        return route.id
+
+    return added
+
+
+async def route_found(registry: Registry, name: str, principal: Principal) -> str | None:
+    """The id of the route that the lookup finds; a route of one has none."""
+    [lookup] = gateway_registry.register_model_lookups(registry)
+    route = await lookup.find(name, principal)
+    return None if route is None else route.id
+
+
+async def test_a_route_is_found_by_name_and_id(registry: Registry, add: Add, add_route: Add) -> None:
+    one, two = await add("one"), await add("two")
+    route_id = await add_route("both", two, one, strategy="weighted")
+    [lookup] = gateway_registry.register_model_lookups(registry)
+    for name in ("both", route_id):
+        route = await lookup.find(name, Principal("k"))
+        assert route is not None
+        assert ([model.id for model in route.targets], route.strategy, route.is_model) == (
+            [two, one],
+            "weighted",
+            False,
+        )
+
+
+async def test_a_foreign_private_route_is_not_found(registry: Registry, add: Add, add_route: Add) -> None:
+    model_id = await add(sharing="public")
+    route_id = await add_route("theirs", model_id, user_id=ANN)
+    for name in ("theirs", route_id):
+        assert await route_found(registry, name, Principal("k", BOB)) is None
+        assert await route_found(registry, name, Principal("k", ANN)) == route_id
+
+
+async def test_an_own_route_wins_over_a_shared_one(registry: Registry, add: Add, add_route: Add) -> None:
+    model_id = await add(sharing="public")
+    shared = await add_route("fast", model_id, user_id=BOB, sharing="public")
+    own = await add_route("fast", model_id, user_id=ANN)
+    assert await route_found(registry, "fast", Principal("k", ANN)) == own
+    assert await route_found(registry, "fast", Principal("k", None)) == shared
+
+
+async def test_a_name_of_a_model_and_a_route_is_not_found_but_their_ids_are(
+    registry: Registry, add: Add, add_route: Add
+) -> None:
+    model_id = await add("same")
+    route_id = await add_route("same", model_id)
+    assert await route_found(registry, "same", Principal("k")) is None
+    assert await route_found(registry, route_id, Principal("k")) == route_id
+    assert await found(registry, model_id, Principal("k")) == model_id
+
+
 async def test_a_disabled_model_is_not_found(registry: Registry, add: Add) -> None:
     model_id = await add(enabled=False)
     assert await found(registry, model_id, Principal("k")) is None
@@ -151,7 +211,9 @@ async def test_a_virtual_key_says_who_calls(registry: Registry) -> None:
     key, token = await KeyStore(registry.database).create("k", owner=ANN, scopes=["admin"])
     await registry.refresh()
     [authenticator] = gateway_keys.register_authenticators(SimpleNamespace(snapshot=registry.snapshot))
-    assert await authenticator.authenticate(Credentials(token)) == Principal(key.id, ANN, frozenset({"admin"}))
+    assert await authenticator.authenticate(Credentials(token)) == Principal(
+        key.id, ANN, frozenset({"admin"}), name="k"
+    )
 
 
 @pytest.mark.parametrize("token", [None, Secret(""), Secret("sk-somebody-elses"), Secret("gw-" + "0" * 49)])

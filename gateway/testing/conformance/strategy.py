@@ -37,6 +37,14 @@ class Cooling:
         """Whether the model is one of them."""
         return model.id in self._ids
 
+    def in_flight(self, model: Model) -> int:
+        """None runs."""
+        return 0
+
+    def latency(self, model: Model) -> float | None:
+        """Nothing is known."""
+        return None
+
 
 class StrategyConformance(Conformance):
     """Gives a strategy routes of every size and health."""
