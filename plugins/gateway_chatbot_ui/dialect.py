@@ -50,8 +50,8 @@ class ChatbotUi:
         )
 
     def writer(self, request: ChatRequest, upstream: str) -> TextWriter:
-        """A fresh writer; it needs to know neither the request nor the upstream's dialect."""
-        return TextWriter()
+        """A fresh writer for an answer of the upstream dialect of that name; providers that speak events have none."""
+        return TextWriter(upstream=upstream)
 
     def error(self, error: GatewayError) -> tuple[int, Headers, bytes]:
         """Status, headers and body of a failure before the stream."""

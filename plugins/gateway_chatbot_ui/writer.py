@@ -17,14 +17,17 @@ _CLOSING: Final = {"tool_calls": '"}}]}', "function_call": '"}}', "stop": '"}}'}
 
 class TextWriter:
     """One answer's text. What the original made of a tool call depends on the upstream's own chunk, so frames with
-    one are read again; plain text never is."""
+    one are read again; plain text never is. Other dialects' calls, which the original never saw, are written in the
+    same form."""
 
-    __slots__ = ("_begun", "_calling")
+    __slots__ = ("_begun", "_calling", "_original")
 
     end_marker: Final = b""
     ping: Final = b""
 
-    def __init__(self) -> None:
+    def __init__(self, *, upstream: str = "chat") -> None:
+        self._original = upstream == "chat"
+        """Whether the upstream speaks what the original read."""
         self._begun = False
         """Whether any text came: before it white space is dropped. Tool calls do not count."""
         self._calling = False
@@ -61,7 +64,7 @@ class TextWriter:
     def _call(self, events: Sequence[Event]) -> str | None:
         """What the original wrote instead of the frame's text; None when it wrote the text."""
         source = events[0].source
-        if source is None or source.data is None:
+        if source is None or source.data is None or not self._original:
             return "".join(self._own_call(e) for e in events)
         choice = parse(source.data.decode())["choices"][0]
         delta = _object(choice.get("delta"))
@@ -93,7 +96,7 @@ class TextWriter:
         return f'{start}{{"id": "{id}", "type": "function", "function": {{"name": "{_printed(name)}", "arguments": "'
 
     def _own_call(self, event: Event) -> str:
-        """The same form for providers that speak events: there every fragment counts."""
+        """The same form for providers that speak otherwise: there every fragment counts."""
         if type(event) is ToolCall:
             arguments = _escaped(event.arguments)
             if not event.name:
