@@ -5,14 +5,14 @@ Frozen structs are data and may be shared; `Exchange` and `Attempt` are one requ
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from gateway.secrets import Secret
-from gateway.terms import RouteOptions, Terms
+from gateway.terms import CREDENTIALS, RouteOptions, Terms
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
@@ -240,6 +240,7 @@ class Exchange:
         "answer",
         "attempts",
         "error",
+        "headers",
         "id",
         "outcome",
         "principal",
@@ -256,6 +257,8 @@ class Exchange:
         self.id = id
         self.surface = surface
         """Name of the client's dialect."""
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
+        """As the client sent them, credentials among them: ask `header`."""
         self.started = time.monotonic()
         self.principal: Principal | None = None
         self.request: ChatRequest | None = None
@@ -271,3 +274,11 @@ class Exchange:
         """Seconds spent in each plugin so far, by `stage.plugin`."""
         self.state: dict[str, Any] = {}
         """What plugins keep for this exchange from one stage to another, each under its short name."""
+
+    def header(self, name: str) -> str | None:
+        """What the client sent under this name, lower case; None for what it did not send, and for credentials."""
+        wanted = name.encode("latin-1", "replace")
+        if name in CREDENTIALS:
+            return None
+        values = [value.decode("latin-1") for sent, value in self.headers if sent == wanted]
+        return ", ".join(values) if values else None

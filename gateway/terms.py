@@ -14,7 +14,8 @@ AFFINITIES: Final = "key, user or header:NAME"
 """How an affinity is written."""
 _TOKENS: Final = re.compile(r"tokens\s*(<|>=)\s*([0-9]{1,12})")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
+CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
+"""Headers that prove who calls; nobody routes by them."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -118,6 +119,6 @@ def header_name(text: str) -> str:
     name = text.strip().lower()
     if not _HEADER.fullmatch(name):
         raise ValueError(f"{text[:80]!r} is no name of a header")
-    if name in _CREDENTIALS:
+    if name in CREDENTIALS:
         raise ValueError(f"the header {name} holds a credential, which no route may look at: use key")
     return name

@@ -25,6 +25,7 @@ from gateway.pipeline.router import Router
 from gateway.pipeline.steps import start_steps
 from gateway.protocols import ByteUpstream, EventUpstream
 from gateway.requests import ChatRequest
+from gateway.routing import select
 from gateway.runtime import Generation
 from gateway.secrets import Secret, redact
 from gateway.wire.chat import CHAT_CLIENT, CHAT_PROMPTS
@@ -75,12 +76,16 @@ class _DryRun:
         allowed = tuple(model for model in route.targets if model.enabled and principal.may_use(model))
         exchange.route = msgspec.structs.replace(route, targets=allowed)
         if not allowed:
-            self._candidates(route, principal, ())
+            self._candidates(route, principal, (), {})
             raise ModelNotFound("No model of this route is enabled and allowed.")
         self._limits(exchange)
         exchange.request = await self._transform(exchange)
-        order = self._router.order(self._generation, exchange.route, exchange.request)
-        self._candidates(route, principal, order)
+        try:
+            order, excluded = self._router.choose(self._generation, exchange, exchange.request)
+        except GatewayError:
+            self._candidates(route, principal, (), select(exchange.route, exchange.request, exchange).excluded)
+            raise
+        self._candidates(route, principal, order, excluded)
         await self._request(exchange, order[0])
 
     async def _caller(self, asker: Principal, key: str | None) -> Principal:
@@ -140,14 +145,16 @@ class _DryRun:
             request = after
         return request
 
-    def _candidates(self, route: Route, principal: Principal, order: Sequence[Model]) -> None:
+    def _candidates(
+        self, route: Route, principal: Principal, order: Sequence[Model], excluded: Mapping[str, str]
+    ) -> None:
         rest = [model for model in route.targets if model not in order]
         self.told.candidates = [
             Candidate(
                 id=model.id,
                 name=model.name,
                 provider=model.provider,
-                excluded=_why_not(model, principal, order),
+                excluded=_why_not(model, principal, order, excluded),
                 cooling=self._router.health.cooling(model),
             )
             for model in (*order, *rest)
@@ -193,12 +200,14 @@ def _difference(before: ChatRequest, after: ChatRequest) -> dict[str, tuple[obje
     return {name: (value(before, name), value(after, name)) for name in changed}
 
 
-def _why_not(model: Model, principal: Principal, order: Sequence[Model]) -> str | None:
+def _why_not(model: Model, principal: Principal, order: Sequence[Model], excluded: Mapping[str, str]) -> str | None:
     if model in order:
         return None
     if not model.enabled:
         return "it is disabled"
-    return "the strategy left it out" if principal.may_use(model) else "the caller neither owns it nor has it shared"
+    if not principal.may_use(model):
+        return "the caller neither owns it nor has it shared"
+    return excluded.get(model.id, "the strategy left it out")
 
 
 def _masked(request: CapturedRequest, model: Model) -> Sent:

@@ -10,8 +10,6 @@ from gateway.errors import (
     GatewayError,
     Headers,
     ModelMisconfigured,
-    Overloaded,
-    PluginError,
     ShuttingDown,
     StaleConnection,
     UpstreamBroken,
@@ -22,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.events import Cause, Failure
 from gateway.pipeline.calls import Calls
+from gateway.pipeline.choosing import Choice, choose
 from gateway.pipeline.clients import ClientCache
 from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.live import Live
@@ -57,7 +56,7 @@ class Router:
         assert exchange.route is not None
         assert exchange.request is not None
         request = _addressed(exchange.request, exchange.route)
-        targets = self.order(generation, exchange.route, request)
+        targets = self.choose(generation, exchange, request).order
         if (held := self.health.held(targets)) is not None:
             raise _held(held)
         self._budgets.request(targets[0].tenant)
@@ -76,21 +75,9 @@ class Router:
             if wait:
                 await asyncio.sleep(wait)
 
-    def order(self, generation: Generation, route: Route, request: ChatRequest) -> Sequence[Model]:
-        """The models to try, by the route's strategy; raises `PluginError` when it cannot say."""
-        strategy = generation.strategies.get(route.strategy)
-        if strategy is None:
-            if route.strategy != "ordered":
-                text = f'No enabled plugin provides the strategy "{route.strategy}".'
-                raise PluginError(text, plugin=route.strategy)
-            return self.health.order(route.targets)
-        try:
-            ordered = [model for model in strategy.object.order(route, request, self.health) if model in route.targets]
-        except Exception as error:  # noqa: BLE001 - a named border
-            self._calls.refuse(strategy.plugin, "strategies", error)
-        if not ordered:
-            raise Overloaded("No model of this route can serve the request now.")
-        return ordered
+    def choose(self, generation: Generation, exchange: Exchange, request: ChatRequest) -> Choice:
+        """The models to try, by the route's terms and its strategy; raises when there are none."""
+        return choose(generation, self.health, self._calls, exchange, request)
 
     def _next(
         self, error: GatewayError, number: int, targets: Sequence[Model], position: int

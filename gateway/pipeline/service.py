@@ -75,6 +75,7 @@ class Pipeline:
     ) -> None:
         """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
         exchange = Exchange(os.urandom(16).hex(), dialect.name)
+        exchange.headers = scope["headers"]
         live = Live(exchange, Outlet(scope, send))
         generation = self._generations.pin()
         self._running.add(live)

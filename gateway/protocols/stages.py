@@ -95,7 +95,14 @@ class Limiter(Protocol):
 
 
 class RoutingStrategy(Protocol):
-    """Orders a route's models."""
+    """Orders a route's models.
+
+    The core has already left out those whose conditions do not hold or that are too small for the request, and asks
+    once for each group of one priority: `route.targets` is such a group, `route.terms_of(model).weight` its weights.
+
+    Optional argument `exchange` of `order`, with a default: who calls, and `exchange.header(name)`. Only a strategy
+    that names it is given it.
+    """
 
     name: str
     """What `Route.strategy` calls it."""

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from gateway import GatewayError, RateLimited
-from gateway.domain import Outcome
+from gateway.domain import Outcome, Route
 from gateway.events import End, Failure, Finish, Text
 from gateway.runtime.faults import PATIENCE
+from gateway.terms import Condition, Terms
 from gateway.testing import faults
 from gateway.testing.upstream import Ending, chat_events, reply, stream
 
@@ -151,6 +152,54 @@ async def test_a_route_names_its_strategy(open_house):
         )
         assert (await house.ask("both")).body == b"second"
         assert house.upstream.seen("first") == []
+
+
+class ByHeader:
+    name = "by_header"
+
+    def order(self, route, request, health, exchange=None):
+        return [model for model in route.targets if exchange is not None and exchange.header("x-want") == model.name]
+
+
+async def test_a_strategy_that_asks_for_the_exchange_is_given_it(open_house):
+    async with open_house(strategies=[ByHeader()]) as house:
+        house.route("both", *(house.model(name, ok(name)) for name in ("first", "second")), strategy="by_header")
+        asked = await house.client.request("POST", "/", headers=(("X-Want", "second"),), body=b"both")
+        assert asked.body == b"second"
+        assert (await house.ask("both")).status == 503
+
+
+async def test_a_strategy_orders_each_priority_by_itself(open_house):
+    async with open_house(strategies=[Backwards()]) as house:
+        answers = {"a": ok("a"), "b": ok("b"), "c": reply(500, b"no"), "d": reply(500, b"no")}
+        models = [house.model(name, answer) for name, answer in answers.items()]
+        terms = {"a": Terms(priority=1), "b": Terms(priority=1)}
+        house.names.routes["all"] = Route("all", tuple(models), "backwards", terms=terms)
+        assert (await house.ask("all")).body == b"b"
+        assert [record.model_name for record in await house.settled(3)] == ["d", "c", "b"]
+
+
+async def test_a_lower_priority_goes_before_what_cools_down(open_house):
+    async with open_house() as house:
+        first, second = house.model("first", reply(401, b"no")), house.model("second", ok("second"))
+        house.names.routes["both"] = Route("both", (second, first), terms={"second": Terms(priority=1)})
+        assert (await house.ask("first")).status == 401
+        assert (await house.ask("both")).body == b"second"
+        assert len(house.upstream.seen("first")) == 1
+
+
+async def test_a_request_that_no_target_takes_is_told(open_house):
+    async with open_house() as house:
+        only = house.model("only", ok("x"))
+        terms = {"only": Terms(when=(Condition("tag", "big"),))}
+        house.names.routes["tagged"] = Route("tagged", (only,), terms=terms)
+        refused = await house.ask("tagged")
+        assert (refused.status, refused.body) == (
+            404,
+            b'model_not_found: No model of "tagged" takes a request like this one.',
+        )
+        taken = await house.client.request("POST", "/", headers=(("X-Gateway-Tags", "big"),), body=b"tagged")
+        assert taken.body == b"x"
 
 
 async def test_a_strategy_nobody_provides_is_told(open_house):

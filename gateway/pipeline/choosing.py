@@ -1,0 +1,78 @@
+"""Which models an exchange tries, in which order: the route's terms first, then its strategy, group by group."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.domain import Exchange, Model, Route
+from gateway.errors import ModelNotFound, Overloaded, PluginError
+from gateway.pipeline.calls import Calls
+from gateway.protocols import RoutingStrategy
+from gateway.requests import ChatRequest
+from gateway.routing import Health, Selection, select
+from gateway.runtime import Generation, Registered
+
+
+class Choice(NamedTuple):
+    """Whom to try."""
+
+    order: Sequence[Model]
+    """First to last, never empty."""
+    excluded: Mapping[str, str]
+    """Why others are not tried, by the model's id, where it was not the strategy's choice."""
+
+
+def choose(generation: Generation, health: Health, calls: Calls, exchange: Exchange, request: ChatRequest) -> Choice:
+    """The models to try; raises when there are none, and `PluginError` when the strategy cannot say."""
+    route = exchange.route
+    assert route is not None
+    strategy = _strategy(generation, route)
+    selection = select(route, request, exchange)
+    if not selection.groups:
+        raise ModelNotFound(f'No model of "{route.name}" takes a request like this one.', param="model")
+    order = _ordered(strategy, health, calls, exchange, request, selection)
+    if not order:
+        raise Overloaded("No model of this route can serve the request now.")
+    return Choice(order, selection.excluded)
+
+
+def _strategy(generation: Generation, route: Route) -> Registered[RoutingStrategy] | None:
+    strategy = generation.strategies.get(route.strategy)
+    if strategy is None and route.strategy != "ordered":
+        text = f'No enabled plugin provides the strategy "{route.strategy}".'
+        raise PluginError(text, plugin=route.strategy)
+    return strategy
+
+
+def _ordered(
+    strategy: Registered[RoutingStrategy] | None,
+    health: Health,
+    calls: Calls,
+    exchange: Exchange,
+    request: ChatRequest,
+    selection: Selection,
+) -> Sequence[Model]:
+    route = exchange.route
+    assert route is not None
+    if strategy is None:
+        return health.order([model for group in selection.groups for model in group])
+    order: list[Model] = []
+    for group in selection.groups:
+        part = route if group == route.targets else msgspec.structs.replace(route, targets=group)
+        more = (exchange,) if _takes_exchange(type(strategy.object)) else ()
+        try:
+            wanted = strategy.object.order(part, request, health, *more)
+            order += [model for model in wanted if model in group]
+        except Exception as error:  # noqa: BLE001 - a named border
+            calls.refuse(strategy.plugin, "strategies", error)
+    # A lower group comes before what cools down in a higher one; inside a group the strategy has the last word.
+    return health.order(order) if len(selection.groups) > 1 else order
+
+
+@lru_cache(maxsize=256)
+def _takes_exchange(kind: type[RoutingStrategy]) -> bool:
+    """Whether its `order` wants to see the exchange: added in 0.1 for those that ask, as hooks' arguments are."""
+    return "exchange" in inspect.signature(kind.order).parameters
