@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Scope = Literal["chat", "admin"]
 Lane = Literal["exact", "parsed", "translated"]
 """How an answer passed: its bytes as they came, in its dialect with changes, or in another dialect."""
+Source = Literal["model", "catalog", "none"]
+"""Who says a price or a context length: the model's own row, a public catalog, nobody."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -97,7 +99,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None = None
     sharing: str = "private"
     description: str = ""
-    context_length: int = 4096
+    context_length: int | None = None
+    """Tokens of prompt and answer together; None is unknown, never small."""
     enabled: bool = True
     parameters: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """Request fields sent when the client did not give them."""
@@ -106,6 +109,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     prices: Prices = Prices()
     capabilities: frozenset[str] = frozenset()
+    from_catalog: frozenset[str] = frozenset()
+    """`prices` and `context_length` where they are a public catalog's, because the model's row does not say them."""
     fault: str = ""
     """Why it cannot be called, for the operator alone; empty when it can."""
     tenant: bytes = b""
@@ -119,6 +124,21 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         url, model = (v.encode("utf-8", "surrogatepass") for v in (self.base_url, self.model_id))
         force(self, "tenant", hashlib.blake2b(b"\0".join((self.provider.encode(), url, key)), digest_size=16).digest())
         force(self, "health_key", hashlib.blake2b(b"\0".join((url, key, model)), digest_size=16).digest())
+
+    @property
+    def prices_from(self) -> Source:
+        """Who says the prices."""
+        return self._source("prices", known=self.prices != Prices())
+
+    @property
+    def context_length_from(self) -> Source:
+        """Who says the context length."""
+        return self._source("context_length", known=self.context_length is not None)
+
+    def _source(self, field: str, *, known: bool) -> Source:
+        if not known:
+            return "none"
+        return "catalog" if field in self.from_catalog else "model"
 
 
 _PLAIN: Final = Terms()

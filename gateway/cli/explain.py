@@ -77,7 +77,9 @@ def _changes(one: Any) -> str:
 
 
 def _dollars(price: Any) -> str:
-    return "price unknown" if price["input_dollars"] is None else f"{price['input_dollars']:.6f} USD"
+    if price["input_dollars"] is None:
+        return "price unknown"
+    return f"{price['input_dollars']:.6f} USD (price from the {price['source']})"
 
 
 def _state(one: Any) -> str:

@@ -220,4 +220,4 @@ def _masked(request: CapturedRequest, model: Model) -> Sent:
 def _price(request: ChatRequest, model: Model) -> Price:
     tokens = -(-len(bytes(request.fields.get("messages", b""))) // _BYTES_PER_TOKEN)
     dollars = None if model.prices.input is None else tokens * model.prices.input / 1_000_000
-    return Price(input_tokens=tokens, input_dollars=dollars)
+    return Price(input_tokens=tokens, input_dollars=dollars, source=model.prices_from)

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.domain import Source
+
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to explain."""
@@ -75,6 +77,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     input_dollars: float | None
     """None when the model's price is not known."""
+    source: Source
+    """Who says the price."""
 
 
 class Explanation(msgspec.Struct, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.domain import Model, Prices, Principal, Quirks, Route, Timeouts
+from gateway.registry.catalog import UNSAID, filled
 from gateway.registry.database import Database
 from gateway.registry.errors import KeyringError, RegistryError
 from gateway.registry.keyfile import stamp
@@ -47,6 +48,8 @@ class Known(NamedTuple):
     """The file its key was looked up in."""
     stamp: object
     """What the file was then."""
+    is_complete: bool = False
+    """Whether the catalog was asked for what the row does not say."""
 
 
 class RegistrySnapshot:
@@ -139,8 +142,18 @@ async def load(database: Database, previous: RegistrySnapshot | None = None) -> 
             known[row.id] = entry
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)  # answers stream meanwhile: a rotation of the keyring makes us open every row
+    known = await _completed(known)
     served = [route for row in route_rows if (route := _route(row, known)) is not None]
     return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index, served)
+
+
+async def _completed(known: Mapping[str, Known]) -> dict[str, Known]:
+    """The entries with what the catalog knows; each is looked up once and kept while its row stays the same."""
+    models = {id: entry.model for id, entry in known.items() if not entry.is_complete}
+    found = await filled(models)
+    return {
+        id: entry._replace(model=found[id], is_complete=True) if id in found else entry for id, entry in known.items()
+    }
 
 
 def _entry(row: Row, database: Database, previous: RegistrySnapshot | None) -> Known | None:
@@ -190,7 +203,7 @@ def _model(row: Row, keyring: Keyring, api_key: Secret, *, fault: str = "") -> M
         owner=row.user_id,
         sharing=row.sharing,
         description=row.description,
-        context_length=row.context_length,
+        context_length=None if row.context_length in (0, UNSAID) else row.context_length,
         enabled=row.enabled,
         parameters=row.parameters,
         quirks=msgspec.convert(row.quirks, Quirks),

@@ -99,8 +99,8 @@ def _named(tags: Iterable[str]) -> Iterable[str]:
 def _too_small(models: Sequence[Model], size: Size) -> dict[str, str]:
     small = [model for model in models if not size.fits(model)]
     if len(small) == len(models):
-        largest = max(model.context_length for model in models)
-        small = [model for model in models if model.context_length < largest]
+        largest = max(model.context_length or 0 for model in models)
+        small = [model for model in models if (model.context_length or 0) < largest]
     return {
         model.id: f"about {size.tokens + size.output(model)} tokens are asked for, it takes {model.context_length}"
         for model in small

@@ -42,8 +42,8 @@ class Size:
         return self._tokens
 
     def fits(self, model: Model) -> bool:
-        """Whether request and answer fit into the model's context; a length of 0 is not known and takes everything."""
-        if model.context_length <= 0:
+        """Whether request and answer fit into the model's context; an unknown length takes everything."""
+        if not model.context_length:
             return True
         room = model.context_length - self.output(model)
         # No tokenizer makes more tokens than bytes, nearly: most requests are small enough not to be read.

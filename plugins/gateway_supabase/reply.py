@@ -1,10 +1,13 @@
 """What PostgREST answers: a row, or a refusal with Postgres's code."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway import Model, Secret
+
+_UNSAID: Final = 4096
+"""The default of a column that is never null: the form has it for every model, so it says nothing."""
 
 
 class Refusal(NamedTuple):
@@ -46,7 +49,7 @@ def _model(row: dict[str, Any]) -> Model:
         owner=owner,
         sharing=_text(row, "sharing") or "private",
         description=_text(row, "description"),
-        context_length=length if isinstance(length, int) and not isinstance(length, bool) else 4096,
+        context_length=length if type(length) is int and length != _UNSAID else None,
     )
 
 

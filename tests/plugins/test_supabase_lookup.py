@@ -124,7 +124,7 @@ async def test_row_becomes_a_route_of_one(egress: EgressClient, log: Log) -> Non
     assert route.is_model
     (model,) = route.targets
     assert (model.id, model.name, model.model_id, model.base_url) == (ID, "Mock", "m", "http://upstream/v1")
-    assert (model.owner, model.sharing, model.context_length, model.provider) == (OWNER, "private", 4096, "openai")
+    assert (model.owner, model.sharing, model.context_length, model.provider) == (OWNER, "private", None, "openai")
     assert model.api_key.reveal() == "sk-row-canary"
     assert SOMEBODY.may_use(model)
     assert not Principal("p2", owner="other").may_use(model)
@@ -137,9 +137,9 @@ async def test_row_becomes_a_route_of_one(egress: EgressClient, log: Log) -> Non
         ("api_key", "clé\n", "api_key", Secret("clé\n")),
         ("description", None, "description", ""),
         ("name", None, "name", ID),
-        ("context_length", None, "context_length", 4096),
-        ("context_length", True, "context_length", 4096),
-        ("context_length", "8k", "context_length", 4096),
+        ("context_length", None, "context_length", None),
+        ("context_length", True, "context_length", None),
+        ("context_length", "8k", "context_length", None),
         ("base_url", None, "base_url", ""),
         ("model_id", 7, "model_id", ""),
         ("sharing", None, "sharing", "private"),

@@ -23,7 +23,7 @@ _TARGETS: Final = tuple(
         api_key=Secret(f"sk-{number}"),
         context_length=length,
     )
-    for number, length in enumerate((4096, 128_000, 8192), start=1)
+    for number, length in enumerate((4096, 128_000, None), start=1)
 )
 
 

@@ -9,7 +9,7 @@ class LongestFirst:
     name = "longest-first"
 
     def order(self, route: Route, request: ChatRequest, health: HealthView) -> Sequence[Model]:
-        return sorted(route.targets, key=lambda model: (health.cooling(model), -model.context_length))
+        return sorted(route.targets, key=lambda model: (health.cooling(model), -(model.context_length or 0)))
 
 
 @hookimpl
