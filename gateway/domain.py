@@ -82,9 +82,33 @@ class Quirks(msgspec.Struct, frozen=True):
     """How an OpenAI-compatible upstream differs; the defaults are OpenAI itself."""
 
     omit: frozenset[str] = frozenset()
-    """Request fields the upstream refuses."""
+    """Request fields the upstream refuses; `messages.name` is the field `name` of every message."""
     rename: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """Request fields it knows under another name (`max_tokens` -> `max_completion_tokens`)."""
+    """Request fields it knows under another name (`max_tokens` -> `max_completion_tokens`), or inside an object
+    (`reasoning_effort` -> `reasoning.effort`)."""
+    roles: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Roles of messages it knows under another name (`developer` -> `system`)."""
+    response_format: Literal["schema", "json", "none"] | None = None
+    """The most it takes of `response_format`: a schema (as None), any JSON object, nothing. What it does not take is
+    asked for in words."""
+    keep: frozenset[str] = frozenset()
+    """Request fields that are sent as they are, although the provider's own table omits or renames them."""
+
+    def over(self, table: "Quirks") -> "Quirks":
+        """These and, where they say nothing, what a provider's table says."""
+        if self == _NONE:
+            return table
+        rename = {**table.rename, **self.rename}
+        return Quirks(
+            omit=table.omit - self.keep - self.rename.keys() | self.omit,
+            rename={name: known for name, known in rename.items() if name not in self.keep},
+            roles={**table.roles, **self.roles},
+            response_format=self.response_format or table.response_format,
+            keep=self.keep,
+        )
+
+
+_NONE: Final = Quirks()
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     fields: Fields
     keeps_model: bool = False
     """True when the client names the upstream's model itself: a route of one then leaves `fields["model"]` alone."""
+    verbatim: bool = False
+    """True when the upstream is to see what the client said: of quirks only the model's own apply, none of a table."""
     choices: int = 1
     """How many choices were asked for (`n`)."""
     codec: PromptCodec | None = None

@@ -9,6 +9,7 @@ from gateway.cli.api_key import api_key_options
 from gateway.cli.endings import Failed, Wrong
 from gateway.cli.opened import running, settings, work
 from gateway.cli.output import print_fields, print_json, print_rows
+from gateway.cli.quirk_option import quirk_option, with_quirks
 from gateway.cli.reach import denied
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print the model as JSON."),
         api_key_options,
+        quirk_option,
         click.option(
             "--set",
             "columns",
@@ -43,26 +45,28 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @group.command()
 @click.argument("name")
-@click.option("--base-url", required=True, metavar="URL", help="What /chat/completions is appended to.")
+@click.option("--base-url", metavar="URL", help="What /chat/completions is appended to.  [default: the provider's own]")
 @click.option("--model-id", required=True, help="The model's name at the upstream.")
 @click.option("--id", "model_uuid", metavar="UUID", help="The id; without it a random one.")
 @_common_options
-def add(name: str, base_url: str, model_uuid: str | None, as_json: bool, **options: Any) -> None:
+def add(name: str, base_url: str | None, model_uuid: str | None, as_json: bool, **options: Any) -> None:
     """Add a model called NAME.
 
-    Its id is printed alone on standard output.
+    Its id is printed alone on standard output. `gateway providers list` shows the providers that have an address.
     """
     from gateway.registry import ModelStore, NewModel, limits
 
-    url = _checked_url(base_url)
+    url = _own_url(options["provider"]) if base_url is None else _checked_url(base_url)
     warning = denied(url)
+    quirks = options.pop("quirk")
 
     async def run(database: "Database") -> "tuple[StoredModel, bool]":
+        changes = _changes(options)
         new = NewModel(
             name=limits.required("name", name),
             base_url=url,
             id=limits.canonical_uuid(model_uuid) if model_uuid is not None else None,
-            **_changes(options),
+            **{**changes, "quirks": with_quirks(changes.get("quirks", {}), quirks)},
         )
         store = ModelStore(database)
         added = await store.add(new)
@@ -136,15 +140,20 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
     """
     from gateway.registry import ModelStore, limits
 
+    quirks = options.pop("quirk")
+
     async def run(database: "Database") -> "StoredModel":
         changes = _changes(options)
         if name is not None:
             changes["name"] = limits.required("name", name)
         if base_url is not None:
             changes["base_url"] = _checked_url(base_url)
-        if not changes:
+        if not changes and not quirks:
             raise Wrong("Nothing to change was given: see `gateway models update --help`.")
-        return await ModelStore(database).update((await _find(database, model)).id, changes)
+        found = await _find(database, model)
+        if quirks:
+            changes["quirks"] = with_quirks(changes.get("quirks", found.quirks), quirks)
+        return await ModelStore(database).update(found.id, changes)
 
     warning = denied(_checked_url(base_url)) if base_url is not None else None
     updated = work(run)
@@ -212,6 +221,14 @@ def _checked_url(value: str) -> str:
         return limits.base_url(value)
     except InvalidValue as error:
         raise Wrong(str(error)) from error
+
+
+def _own_url(provider: str | None) -> str:
+    if provider is None:
+        raise Wrong("Say where the model is: --base-url URL, or --provider with an address of its own.")
+    from gateway.cli.providers import default_base_url  # loads the plugins, which no other command here needs
+
+    return default_base_url(provider)
 
 
 def _warn(message: str | None) -> None:

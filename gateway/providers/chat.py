@@ -1,7 +1,5 @@
 """Providers that speak OpenAI's chat completions: data, no code."""
 
-import msgspec
-
 from gateway.domain import Model, Quirks
 from gateway.events import Event
 from gateway.protocols import Framing, Reader, UpstreamDialect
@@ -44,6 +42,4 @@ class _Bent:
         return CHAT.read_answer(body, status)
 
     def write_request(self, request: ChatRequest, model: Model) -> bytes:
-        ours, own = self._quirks, model.quirks
-        quirks = Quirks(omit=ours.omit | own.omit, rename={**ours.rename, **own.rename})
-        return CHAT.write_request(request, msgspec.structs.replace(model, quirks=quirks))
+        return CHAT.write_request(request, model, lambda fields: model.quirks.over(self._quirks))

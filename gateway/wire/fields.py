@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.domain import Model, Quirks
+from gateway.wire.json import decode_value, encode_value
 
 
 def written(fields: Mapping[str, msgspec.Raw], model: Model, *, keeps_model: bool) -> dict[str, msgspec.Raw]:
@@ -25,11 +26,27 @@ def bent(fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> dict[str, msgspec
     omit, rename = quirks.omit, quirks.rename
     if not omit and not rename:
         return dict(fields)
-    return {
-        rename.get(name, name): value
-        for name, value in fields.items()
-        if name not in omit and not (name in rename and rename[name] in fields)
-    }
+    out: dict[str, msgspec.Raw] = {}
+    inner: dict[str, msgspec.Raw] = {}
+    for name, value in fields.items():
+        if name in omit:
+            continue
+        known = rename.get(name, name)
+        if "." in known and known != name:
+            inner[known] = value
+        elif known == name or known not in fields:
+            out[known] = value
+    for path, value in inner.items():
+        _put(out, path, value)
+    return out
+
+
+def _put(fields: dict[str, msgspec.Raw], path: str, value: msgspec.Raw) -> None:
+    """Put a value inside an object; what the client said there itself stays."""
+    outer, _, name = path.partition(".")
+    said = decode_value(fields[outer]) if outer in fields else {}
+    if isinstance(said, dict) and name not in said:
+        fields[outer] = encode_value({**said, name: decode_value(value)})
 
 
 def encoded(fields: Mapping[str, msgspec.Raw]) -> bytes:

@@ -46,6 +46,7 @@ class ChatbotUi:
             stream=True,
             fields={name: value for name, value in fields.items() if value is not None},
             keeps_model=True,
+            verbatim=True,
             codec=CHAT_PROMPTS,
         )
 

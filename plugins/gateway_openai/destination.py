@@ -7,7 +7,7 @@ from gateway import Attempt, ChatRequest, Model, UpstreamUnreachable, __version_
 from gateway.errors import Headers, StaleConnection
 from gateway.protocols import ByteStream, Egress
 from gateway.providers.headers import merged
-from gateway.wire.chat import CHAT
+from gateway.providers.vendors import Vendor
 
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
@@ -18,12 +18,13 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 class Destination:
     """One base URL with one credential, ready to be asked for chat completions."""
 
-    __slots__ = ("_egress", "_headers", "_url")
+    __slots__ = ("_egress", "_headers", "_url", "_vendor")
 
-    def __init__(self, egress: Egress, model: Model) -> None:
+    def __init__(self, egress: Egress, model: Model, vendor: Vendor) -> None:
         self._egress = egress
+        self._vendor = vendor
         # Joined as text, so that a query of the base URL stays where it was written: the original's client did so.
-        self._url = model.base_url.rstrip("/") + "/chat/completions"
+        self._url = (model.base_url or vendor.base_url).rstrip("/") + "/chat/completions"
         self._headers = (
             ("content-type", "application/json"),
             ("accept", "application/json"),
@@ -41,7 +42,7 @@ class Destination:
             "POST",
             self._url,
             headers=_checked(merged(self._headers, model)),
-            body=CHAT.write_request(request, model),
+            body=self._vendor.write_chat(request, model),
             tenant=model.tenant,
             timeouts=model.timeouts,
             fresh=_follows_a_stale_connection(attempt),

@@ -1,8 +1,7 @@
 """The direct lane: the request's bytes through egress, the answer's bytes back."""
 
-from gateway import Attempt, ByteUpstream, ChatRequest, Model, UpstreamFault
+from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamFault
 from gateway.errors import InvalidUpstreamUrl
-from gateway.protocols import Egress
 from gateway.wire.chat import CHAT
 from gateway_openai.collect import collect
 from gateway_openai.destination import Destination
@@ -12,8 +11,8 @@ from gateway_openai.library import Library
 class DirectClient:
     """Opens chat completions without the SDK, and fails with the SDK's exceptions."""
 
-    def __init__(self, egress: Egress, model: Model, library: Library) -> None:
-        self._destination = Destination(egress, model)
+    def __init__(self, destination: Destination, library: Library) -> None:
+        self._destination = destination
         self._library = library
 
     async def open(self, request: ChatRequest, attempt: Attempt) -> ByteUpstream:

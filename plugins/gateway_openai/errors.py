@@ -22,15 +22,20 @@ _TIMED_OUT: Final = "Request timed out."
 class OpenAIErrorMapper:
     """Knows exceptions by the names of their classes, so that asking it never imports the SDK."""
 
+    def __init__(self, providers: frozenset[str] = frozenset({"openai"})) -> None:
+        self._providers = providers
+
     def map(self, error: Exception, attempt: Attempt | None) -> GatewayError | None:
         """The gateway's error for an exception of the SDK or of httpx2; None for any other."""
-        mapped = _mapped(error, attempt)
+        mapped = _mapped(error)
+        if mapped is None and isinstance(error, UnicodeError) and attempt and attempt.model.provider in self._providers:
+            mapped = UpstreamUnreachable(_NO_ANSWER)  # a key or URL that no header can hold
         if mapped is not None and attempt is not None:
             mapped.provider = attempt.model.provider
         return mapped
 
 
-def _mapped(error: Exception, attempt: Attempt | None) -> GatewayError | None:
+def _mapped(error: Exception) -> GatewayError | None:
     openai, httpx2 = _names(error, "openai"), _names(error, "httpx2")
     if "APIStatusError" in openai or "HTTPStatusError" in httpx2:
         return _answered(error)
@@ -40,8 +45,6 @@ def _mapped(error: Exception, attempt: Attempt | None) -> GatewayError | None:
         return InvalidUpstreamUrl("Invalid URL")
     if openai or httpx2:
         return UpstreamFault("The upstream's answer could not be understood.")
-    if isinstance(error, UnicodeError) and attempt is not None and attempt.model.provider == "openai":
-        return UpstreamUnreachable(_NO_ANSWER)  # a key or URL that no header can hold
     return None
 
 

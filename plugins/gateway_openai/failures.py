@@ -1,4 +1,4 @@
-"""Failures in the SDK's own exception classes. Imports the SDK: load it with `gateway_openai.warmup` first."""
+"""Failures in the SDK's own exception classes. Imports the SDK: load it with `gateway_openai.library` first."""
 
 import json
 from collections.abc import Mapping

@@ -12,9 +12,9 @@ from typing import Final
 import httpx2
 import openai
 
-from gateway import Attempt, ByteUpstream, ChatRequest, Model, UpstreamFault
+from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamFault
 from gateway.errors import InvalidUpstreamUrl
-from gateway.protocols import ByteStream, Egress
+from gateway.protocols import ByteStream
 from gateway.wire.chat import CHAT
 from gateway_openai.collect import collect
 from gateway_openai.destination import Destination
@@ -26,10 +26,10 @@ _CALL: Final = "x-gateway-call"
 class SdkClient:
     """Opens chat completions through an `AsyncOpenAI` of its own."""
 
-    def __init__(self, egress: Egress, model: Model) -> None:
+    def __init__(self, destination: Destination) -> None:
         self._calls: dict[str, tuple[ChatRequest, Attempt]] = {}
         self._numbers = itertools.count()
-        transport = _Transport(Destination(egress, model), self._calls)
+        transport = _Transport(destination, self._calls)
         self._client = _Client(
             api_key="unused",  # None would take OPENAI_API_KEY
             organization="",

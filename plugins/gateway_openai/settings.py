@@ -15,3 +15,5 @@ class Settings(BaseModel):
     lane: Lane = "direct"
     """`direct` sends the request's bytes itself; `sdk` sends the same bytes through the openai SDK's client, for
     instrumentation that hooks into it. What clients and upstreams see is the same."""
+    without: tuple[str, ...] = ()
+    """Providers of this plugin that another plugin brings, such as `groq`."""

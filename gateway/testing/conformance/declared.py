@@ -33,6 +33,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A provider's: how its upstream answers, by the names in `gateway.testing.canned.CHAT`; none = as those do."""
     dialect: str = "chat"
     """A provider's: the dialect of ours whose golden answers stand in for `answers`: `chat` or `messages`."""
+    alike: frozenset[str] = frozenset()
+    """Kinds of which it registers many objects that differ in data alone: one of each is checked for all."""
     model: str = ""
     """A lookup's: a name that everybody finds."""
     private: tuple[str, str] = ("", "")

@@ -79,11 +79,12 @@ def run(
 def _suites(subject: Subject, plugin: str, section: Mapping[str, Any]) -> Iterator[type[Conformance]]:
     base = {"plugin": plugin, "settings": section}
     yield type("Plugin", (PluginConformance,), base)
-    generation = _generation(subject)
+    generation, alike = _generation(subject), subject.declaration.alike
     for suite in SUITES:
         registered = getattr(generation, suite.stage) if generation else ()
-        for index in range(len(registered)):
-            kind = suite.kind if len(registered) == 1 else f"{suite.kind} {index + 1}"
+        count = min(1, len(registered)) if suite.kind in alike else len(registered)
+        for index in range(count):
+            kind = suite.kind if count == 1 else f"{suite.kind} {index + 1}"
             yield type(suite.__name__, (suite,), {**base, "index": index, "kind": kind})
 
 

@@ -1,25 +1,30 @@
 """Writes a chat request for an upstream."""
 
+from collections.abc import Callable
+
 import msgspec
 
-from gateway.domain import Model
+from gateway.domain import Model, Quirks
 from gateway.prompt import Prompt
-from gateway.requests import ChatRequest
+from gateway.requests import ChatRequest, Fields
+from gateway.wire.chat.fitting import fitted
 from gateway.wire.chat.prompt import CHAT_PROMPTS
-from gateway.wire.fields import bent, encoded, written
+from gateway.wire.fields import encoded, written
 from gateway.wire.json import decode_value, encode_value
 
 
-def write_request(request: ChatRequest, model: Model) -> bytes:
-    """The request's fields as sent and in order, with the model's id, its defaults and its quirks applied.
+def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fields], Quirks] | None) -> bytes:
+    """The request's fields as sent and in order, with the model's id, its defaults and the quirks applied.
 
-    Another dialect's request is written from its prompt.
+    Another dialect's request is written from its prompt. `quirks_for` tells the quirks for these fields; without it
+    the model's own apply. Raises `InvalidRequest` for what quirks cannot repair.
     """
     given = request.fields if request.dialect == "chat" else _translated(request)
     fields = written(given, model, keeps_model=request.keeps_model)
-    if request.adds_usage and "stream_options" not in model.quirks.omit:
+    quirks = model.quirks if quirks_for is None else quirks_for(fields)
+    if request.adds_usage and "stream_options" not in quirks.omit:
         fields["stream_options"] = _asking_for_usage(fields.get("stream_options"))
-    return encoded(bent(fields, model.quirks))
+    return encoded(fitted(fields, quirks, choices=request.choices))
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:

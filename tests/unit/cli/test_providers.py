@@ -1,0 +1,73 @@
+"""`gateway providers list`, and models added by the name of their provider."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import main
+
+Run = Callable[..., Result]
+GROQ = ("models", "add", "fast", "--provider", "groq", "--model-id", "llama")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, list(arguments), env={"GATEWAY_DATA_DIR": str(tmp_path)})
+        assert (result.exit_code, "Traceback" in result.output) == (code, False), result.output
+        return result
+
+    return run
+
+
+def test_providers_are_listed_with_what_each_knows_of_itself(run: Run) -> None:
+    told = {one["name"]: one for one in json.loads(run("providers", "list", "--json").stdout)}
+    groq = told["groq"]
+    assert (groq["plugin"], groq["base_url"]) == ("openai", "https://api.groq.com/openai/v1")
+    assert (groq["api_key_env"], "developer as system" in groq["differences"]) == ("GROQ_API_KEY", True)
+    assert (told["anthropic"]["plugin"], told["anthropic"]["base_url"]) == ("anthropic", "https://api.anthropic.com/v1")
+    [line] = [line for line in run("providers", "list").stdout.splitlines() if line.startswith("groq ")]
+    assert "https://api.groq.com/openai/v1" in line
+
+
+def test_a_model_without_a_base_url_gets_its_providers(run: Run) -> None:
+    added = json.loads(run(*GROQ, "--json").stdout)
+    assert (added["provider"], added["base_url"]) == ("groq", "https://api.groq.com/openai/v1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "--base-url"),
+        (("--provider", "gorq"), "did you mean 'groq'?"),
+        (("--provider", "no-such-thing"), "No enabled plugin brings a provider 'no-such-thing'."),
+    ],
+)
+def test_a_model_nobody_knows_the_place_of_is_refused(run: Run, arguments: tuple[str, ...], told: str) -> None:
+    assert told in run("models", "add", "m", "--model-id", "x", *arguments, code=2).output
+    assert run("models", "list").stdout == ""
+
+
+def test_quirks_are_added_one_by_one(run: Run) -> None:
+    run(*GROQ, "--quirk", "omit=user", "--quirk", "rename=seed:random_seed")
+    run("models", "update", "fast", "--quirk", "omit=temperature", "--quirk", "roles=developer:system")
+    run("models", "update", "fast", "--quirk", "keep=n", "--quirk", "response_format=json")
+    assert json.loads(run("models", "show", "fast", "--json").stdout)["quirks"] == {
+        "omit": ["temperature", "user"],
+        "rename": {"seed": "random_seed"},
+        "roles": {"developer": "system"},
+        "keep": ["n"],
+        "response_format": "json",
+    }
+    run("models", "update", "fast", "--set", "quirks={}", "--quirk", "omit=seed")
+    assert json.loads(run("models", "show", "fast", "--json").stdout)["quirks"] == {"omit": ["seed"]}
+
+
+@pytest.mark.parametrize("quirk", ["omit", "omit=", "rename=a", "rename=a:", "nope=a", "response_format=yaml"])
+def test_a_quirk_that_is_none_is_refused_and_changes_nothing(run: Run, quirk: str) -> None:
+    run(*GROQ)
+    assert "response_format" in run("models", "update", "fast", "--quirk", quirk, code=2).output
+    assert json.loads(run("models", "show", "fast", "--json").stdout)["quirks"] == {}
