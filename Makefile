@@ -6,7 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey soak lock real-server clean
+.PHONY: help serve test test-pgbouncer check author-journey soak lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
+	@echo "make node-clients install other makers' clients for tests/clients (needs Node.js 20 and npm)"
 	@echo "make clean        remove what these made"
 
 serve: .venv/installed
@@ -55,8 +56,10 @@ lock:
 
 real-server: .venv-real/bin/transformers
 
+node-clients: tests/clients/node_modules/installed
+
 clean:
-	rm -rf .venv .venv-real build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-real tests/clients/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -74,3 +77,7 @@ build/bench/%: bench/%.c $(wildcard bench/*.h)
 	$(PYTHON) -m venv .venv-real
 	.venv-real/bin/python -m pip --disable-pip-version-check install --quiet torch==2.13.0
 	.venv-real/bin/python -m pip --disable-pip-version-check install --quiet "transformers[serving]"
+
+tests/clients/node_modules/installed: tests/clients/package.json
+	npm install --prefix $(<D)/ --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
+	@touch $@
