@@ -10,7 +10,7 @@ import msgspec
 from gateway.domain import Exchange, Model, Route
 from gateway.errors import ModelNotFound, Overloaded, PluginError
 from gateway.pipeline.calls import Calls
-from gateway.protocols import RoutingStrategy
+from gateway.protocols import HealthView, RoutingStrategy
 from gateway.requests import ChatRequest
 from gateway.routing import Health, Selection, select
 from gateway.runtime import Generation, Registered
@@ -62,14 +62,20 @@ def _ordered(
     order: list[Model] = []
     for group in selection.groups:
         part = route if group == route.targets else msgspec.structs.replace(route, targets=group)
-        more = (exchange,) if _takes_exchange(type(strategy.object)) else ()
         try:
-            wanted = strategy.object.order(part, request, health, *more)
-            order += [model for model in wanted if model in group]
+            order += [model for model in ask(strategy.object, part, request, health, exchange) if model in group]
         except Exception as error:  # noqa: BLE001 - a named border
             calls.refuse(strategy.plugin, "strategies", error)
     # A lower group comes before what cools down in a higher one; inside a group the strategy has the last word.
     return health.order(order) if len(selection.groups) > 1 else order
+
+
+def ask(
+    strategy: RoutingStrategy, route: Route, request: ChatRequest, health: HealthView, exchange: Exchange
+) -> Sequence[Model]:
+    """What the strategy says, shown the exchange if it wants to see it."""
+    more = {"exchange": exchange} if _takes_exchange(type(strategy)) else {}
+    return strategy.order(route, request, health, **more)
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,5 @@ from gateway.routing.backoff import delay_before
 from gateway.routing.budget import RetryBudgets
 from gateway.routing.health import Health
 from gateway.routing.selection import Selection, select
-from gateway.routing.size import Size
 
-__all__ = ("Health", "RetryBudgets", "Selection", "Size", "delay_before", "select")
+__all__ = ("Health", "RetryBudgets", "Selection", "delay_before", "select")

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.domain import Exchange, Model, Route
 from gateway.requests import ChatRequest
-from gateway.routing.size import Size
+from gateway.size import Size
 from gateway.terms import Condition
 
 TAGS_HEADER: Final = "x-gateway-tags"

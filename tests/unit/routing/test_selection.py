@@ -8,7 +8,8 @@ import pytest
 
 from gateway.domain import Exchange, Model, Principal, Route
 from gateway.requests import ChatRequest
-from gateway.routing import Size, select
+from gateway.routing import select
+from gateway.size import Size
 from gateway.terms import Condition, Terms
 from gateway.wire.chat import CHAT_PROMPTS
 

@@ -104,7 +104,7 @@ def test_the_gateways_own_plugins_are_on_and_each_can_be_turned_off(load: Load) 
     states = {entry.name: entry.state for entry in plugins.entries if entry.distribution == "litestar-gateway"}
     assert states.pop("keys") is State.DISABLED
     assert State.DISABLED not in states.values()
-    assert list(states) == ["anthropic", "chatbot_ui", "metrics", "openai", "registry", "supabase"]
+    assert list(states) == ["anthropic", "chatbot_ui", "metrics", "openai", "registry", "routing", "supabase"]
 
 
 def test_the_gateway_loads_with_none_of_its_own_plugins(load: Load) -> None:
@@ -119,7 +119,7 @@ def test_ours_come_first_then_others_by_name_then_files(install: Install, load: 
     (tmp_path / "a_file.py").write_text(GOOD)
     plugins = load("alpha", "zeta", ours=True, files=(tmp_path / "a_file.py",))
     names = [entry.name for entry in plugins.entries]
-    ours = ["anthropic", "chatbot_ui", "keys", "metrics", "openai", "registry", "supabase"]
+    ours = ["anthropic", "chatbot_ui", "keys", "metrics", "openai", "registry", "routing", "supabase"]
     assert names == [*ours, "alpha", "zeta", "a_file"]
 
 
