@@ -9,6 +9,8 @@
     ├── PermissionDenied              403  insufficient_scope
     ├── RateLimited                   429  rate_limit_exceeded
     ├── ModelNotFound                 404  model_not_found
+    ├── UnknownUrl                    404  unknown_url
+    ├── NotServed                     404  not_served_by_provider
     ├── LookupFailed                  500  lookup_failed
     ├── PluginError                   503  plugin_error
     ├── Overloaded                    503  overloaded
@@ -113,6 +115,18 @@ class ModelNotFound(GatewayError):
     """No model of that name for this caller; a lookup may raise it with words of its own."""
 
     status_code, type, code, log_level = 404, "invalid_request_error", "model_not_found", logging.INFO
+
+
+class UnknownUrl(GatewayError):
+    """Nothing is served at this path."""
+
+    status_code, type, code, log_level = 404, "invalid_request_error", "unknown_url", logging.INFO
+
+
+class NotServed(GatewayError):
+    """The model is known, and its provider has no answer to requests of this kind."""
+
+    status_code, type, code, log_level = 404, "invalid_request_error", "not_served_by_provider", logging.INFO
 
 
 class LookupFailed(GatewayError):

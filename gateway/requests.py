@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from gateway.errors import InvalidRequest
 from gateway.prompt import Prompt
 
 Fields = Mapping[str, msgspec.Raw]
@@ -35,8 +36,12 @@ class PromptCodec(Protocol):
         ...
 
 
+class NotChat(TypeError):
+    """A request that is no chat, such as one for embeddings, was asked for its prompt."""
+
+
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One chat request, immutable; `fields` hold the bytes of each top-level value, in the order sent."""
+    """One request, immutable; `fields` hold the bytes of each top-level value, in the order sent."""
 
     dialect: str
     """Name of the dialect `fields` are written in, such as `chat`."""
@@ -53,25 +58,38 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     """How many choices were asked for (`n`)."""
     codec: PromptCodec | None = None
-    """How `fields` say a prompt; None for a request that is no chat, such as embeddings."""
+    """How `fields` say a prompt; None where nobody can read them as one."""
     adds_usage: bool = False
     """Whether the upstream is asked for usage although the client was not: that one event is then kept from it."""
+    path: str = ""
+    """Where its dialect is asked below a base URL, such as `/embeddings`; empty where every upstream knows."""
+    body: bytes = b""
+    """As sent, where `fields` are not all of it: a form with files."""
+    bound: tuple[str, ...] = ()
+    """Fields that only an upstream of the same dialect can honour, by name: to any other the request is not sent."""
     headers: tuple[tuple[str, str], ...] = ()
     """The client's headers that an upstream of the same dialect is to see; names in lower case."""
     lost: tuple[str, ...] = ()
     """What a translation had no place for, by name."""
+    strict: bool = False
+    """Whether a translation refuses what it has no place for."""
     read_before: Prompt | None = None
     """The prompt once it was read: kept, because reading it costs."""
+
+    @property
+    def is_chat(self) -> bool:
+        """False for embeddings, images, audio and the like: requests for one path, which nothing reads as a prompt."""
+        return self.codec is not None or not self.path
 
     @property
     def prompt(self) -> Prompt:
         """What the request says, as a typed view without its dialect; read on first use.
 
-        Raises `InvalidRequest` naming the field that cannot be read, `TypeError` for a request that is no chat.
+        Raises `InvalidRequest` naming the field that cannot be read, `NotChat` for a request that is none.
         """
         if self.read_before is None:
             if self.codec is None:
-                raise TypeError(f"A request in the dialect {self.dialect!r} has no prompt.")
+                raise NotChat(f"A request in the dialect {self.dialect!r} has no prompt.")
             msgspec.structs.force_setattr(self, "read_before", self.codec.read(self.fields))
             assert self.read_before is not None
         return self.read_before
@@ -88,6 +106,18 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
             choices=self.choices if prompt.n == before.n else prompt.n or 1,
             lost=(*self.lost, *written.lost),
         )
+
+    def written_by(self, codec: PromptCodec) -> dict[str, msgspec.Raw]:
+        """The prompt as the fields of another dialect; what that has no place for is in `lost` from then on.
+
+        Raises `InvalidRequest` naming it where the request is strict.
+        """
+        written = codec.write(self.prompt, Prompt(), {})
+        lost = tuple(dict.fromkeys((*self.lost, *written.lost)))
+        if lost and self.strict:
+            raise InvalidRequest(f"The model of this request has no place for: {', '.join(lost)}.", param=lost[0])
+        msgspec.structs.force_setattr(self, "lost", lost)
+        return {name: value for name, value in written.fields.items() if value is not None}
 
     def with_fields(self, **changes: msgspec.Raw | None) -> "ChatRequest":
         """A copy with these fields replaced or added; None removes one."""

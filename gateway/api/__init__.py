@@ -7,7 +7,7 @@ from gateway.api.admin import AdminGuard, Condition, Control, Draining, WorkerSt
 from gateway.api.health import health_handlers
 from gateway.api.refusal import Refusal, refusal
 from gateway.api.unmatched import exception_handlers
-from gateway.api.v1 import chat_handlers, model_handlers
+from gateway.api.v1 import chat_handlers, model_handlers, plain_handlers
 
 __all__ = (
     "AdminGuard",
@@ -22,5 +22,6 @@ __all__ = (
     "exception_handlers",
     "health_handlers",
     "model_handlers",
+    "plain_handlers",
     "refusal",
 )

@@ -8,7 +8,15 @@ from typing import Any
 from litestar import Router
 from litestar.handlers import BaseRouteHandler
 
-from gateway.api import Condition, admin_guard, admin_router, chat_handlers, health_handlers, model_handlers
+from gateway.api import (
+    Condition,
+    admin_guard,
+    admin_router,
+    chat_handlers,
+    health_handlers,
+    model_handlers,
+    plain_handlers,
+)
 from gateway.app.door import Listening, PluginDoor
 from gateway.app.log import FieldLogger, configure
 from gateway.app.sinks import CurrentSinks
@@ -141,6 +149,7 @@ class Application:
         return [
             *health,
             *chat_handlers(self.pipeline.serve),
+            *plain_handlers(self.pipeline.serve),
             *model_handlers(self.pipeline.require, lambda: self.registry.snapshot),
             admin_router(self._swap, self.pipeline.explain, Condition(self.stats, self.ready), self._guard),
         ]

@@ -10,6 +10,7 @@ import msgspec
 from gateway.domain import Exchange, Model, Route
 from gateway.errors import ModelNotFound, Overloaded, PluginError
 from gateway.pipeline.calls import Calls
+from gateway.pipeline.fitting import UNFIT, fitting
 from gateway.protocols import HealthView, RoutingStrategy
 from gateway.requests import ChatRequest
 from gateway.routing import Health, Selection, select
@@ -30,13 +31,15 @@ def choose(generation: Generation, health: Health, calls: Calls, exchange: Excha
     route = exchange.route
     assert route is not None
     strategy = _strategy(generation, route)
-    selection = select(route, request, exchange)
+    fit = fitting(generation, route, request)
+    selection = select(fit, request, exchange)
     if not selection.groups:
         raise ModelNotFound(f'No model of "{route.name}" takes a request like this one.', param="model")
     order = _ordered(strategy, health, calls, exchange, request, selection)
     if not order:
         raise Overloaded("No model of this route can serve the request now.")
-    return Choice(order, selection.excluded)
+    unfit = {model.id: UNFIT for model in route.targets if model not in fit.targets}
+    return Choice(order, {**selection.excluded, **unfit})
 
 
 def _strategy(generation: Generation, route: Route) -> Registered[RoutingStrategy] | None:

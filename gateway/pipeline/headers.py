@@ -25,7 +25,7 @@ def forwarding(request: ChatRequest, dialect: ClientDialect, scope: Scope) -> Ch
         for name, value in scope["headers"]
         if name.decode("latin-1") in names and _PLAIN.fullmatch(value)
     )
-    return msgspec.structs.replace(request, headers=found[:_MOST]) if found else request
+    return msgspec.structs.replace(request, headers=(*request.headers, *found[:_MOST])) if found else request
 
 
 def answer_headers(exchange: Exchange) -> Headers:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import msgspec
 
 from gateway.domain import Exchange, Lane
+from gateway.errors import Headers
 from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Finish, Text, ToolCall
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.observers import Observers
@@ -34,6 +35,7 @@ class Relay:
         "aborted",
         "answer",
         "closed",
+        "headers",
         "lane",
         "open",
     )
@@ -59,6 +61,8 @@ class Relay:
         self.aborted = False
         """The client can only be told by cutting its connection."""
         self.lane = lane
+        self.headers: Headers | None = None
+        """Of the answer, where the upstream says what it is; None: those of the client's dialect."""
         self._called: set[int] = set()
         self._intake = intake
         self._writer = writer

@@ -26,6 +26,7 @@ from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import map_error
 from gateway.pipeline.observers import start_observers
+from gateway.pipeline.plain import plain_relay
 from gateway.pipeline.pump import Pump
 from gateway.pipeline.steps import start_steps
 from gateway.pipeline.waiting import WaitingPump
@@ -131,9 +132,12 @@ class Router:
         """Move the answer; raises what it failed with when nothing of it went out."""
         attempt = live.exchange.attempts[-1]
         try:
-            steps = start_steps(generation, live.exchange, self._calls)
+            steps = start_steps(generation, live.exchange, self._calls) if request.is_chat else None
             observers = start_observers(generation, live.exchange, self._calls)
-            relay = relay_for(upstream, dialect, request, steps=steps, observers=observers)
+            if not request.is_chat:
+                relay = plain_relay(upstream, dialect, request, observers=observers)
+            else:
+                relay = relay_for(upstream, dialect, request, steps=steps, observers=observers)
         except BaseException:
             if isinstance(upstream, ByteUpstream):
                 upstream.body.close()
@@ -141,7 +145,8 @@ class Router:
         answer = attempt.answer = relay.answer
         attempt.lane = relay.lane
         kind = WaitingPump if relay.waits else Pump
-        live.pump = pump = kind(attempt, relay, live.outlet, WHOLE if relay.whole else dialect.headers)
+        headers = relay.headers if relay.headers is not None else WHOLE if relay.whole else dialect.headers
+        live.pump = pump = kind(attempt, relay, live.outlet, headers)
         if isinstance(upstream, ByteUpstream):
             await pump.run_bytes(upstream.body)
         else:

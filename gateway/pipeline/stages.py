@@ -3,10 +3,10 @@
 import msgspec
 
 from gateway.domain import Credentials, Exchange, Principal, Route, Scope
-from gateway.errors import GatewayError, LookupFailed, ModelNotFound, PermissionDenied, Unauthenticated
+from gateway.errors import GatewayError, InvalidRequest, LookupFailed, ModelNotFound, PermissionDenied, Unauthenticated
 from gateway.pipeline.calls import Calls, skips
 from gateway.protocols import Limiter
-from gateway.requests import ChatRequest
+from gateway.requests import ChatRequest, NotChat
 from gateway.runtime import Generation, Registered
 
 
@@ -95,6 +95,11 @@ async def transform(generation: Generation, exchange: Exchange, calls: Calls) ->
             changed = await calls.within(asked, exchange.timings, f"request_transforms.{changer.plugin}")
             if not isinstance(changed, ChatRequest):
                 raise TypeError(f"transform returned {type(changed).__name__}")
+        except NotChat as error:
+            # It changes prompts, and there is none; one that guards must not be passed by.
+            if getattr(changer.object, "guard", False):
+                text = f'The plugin "{changer.plugin}" guards requests, and cannot look into one that is no chat.'
+                raise InvalidRequest(text) from error
         except Exception as error:  # noqa: BLE001 - a named border
             calls.judge(changer, "request_transforms", error)
         else:

@@ -31,7 +31,11 @@ class ModelLookup(Protocol):
 
 
 class Provider(Protocol):
-    """Speaks one upstream dialect."""
+    """Speaks to one kind of upstream.
+
+    Optional attribute `speaks`: the names of the client dialects (`ChatRequest.dialect`) whose requests its clients
+    send as they are. Without it, it is asked chats alone, and none with fields that bind them to their dialect.
+    """
 
     name: str
 
@@ -130,6 +134,9 @@ class HealthView(Protocol):
 
 class RequestTransform(Protocol):
     """Changes requests before they are sent, or refuses them.
+
+    A request that is no chat (embeddings, images, audio) has `is_chat` False and no `prompt`: a transform that asks for
+    it all the same is passed by, and one that guards refuses the request.
 
     Optional attributes: `on_error = "fail"` (default: the client gets `plugin_error`) or `"skip"` (go on with the
     request as it was); `guard = True` for one that protects: it never skips, and the gateway does not start without.

@@ -1,11 +1,14 @@
 """Providers that speak OpenAI's chat completions: data, no code."""
 
+from types import MappingProxyType
+
 from gateway.domain import Model, Quirks
 from gateway.events import Event
 from gateway.protocols import Framing, Reader, UpstreamDialect
 from gateway.providers.dialect import DialectProvider
 from gateway.requests import ChatRequest
 from gateway.wire.chat import CHAT
+from gateway.wire.plain import PLAIN
 
 
 class ChatProvider(DialectProvider):
@@ -17,6 +20,7 @@ class ChatProvider(DialectProvider):
         quirks = Quirks(omit=frozenset({"logit_bias"}))
     """
 
+    also = MappingProxyType({PLAIN.name: PLAIN})
     quirks = Quirks()
     """How it differs from OpenAI; a model's own quirks come on top."""
 

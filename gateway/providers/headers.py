@@ -4,6 +4,8 @@ from typing import Final
 
 from gateway.domain import Model
 from gateway.errors import Headers
+from gateway.protocols import UpstreamDialect
+from gateway.requests import ChatRequest
 
 _NOT_FROM_A_MODEL: Final = frozenset(
     {
@@ -28,6 +30,14 @@ _NOT_FROM_A_MODEL: Final = frozenset(
     }
 )
 _NOT_FROM_A_MODEL_PREFIXES: Final = ("proxy-", "x-aws-ec2-metadata-", "x-metadata-")
+
+
+def with_client(headers: Headers, request: ChatRequest, dialect: UpstreamDialect) -> Headers:
+    """The headers with those the client's request brings in their place, where the upstream speaks its dialect."""
+    if not request.headers or request.dialect != dialect.name:
+        return headers
+    brought = {name for name, _ in request.headers}
+    return [*(header for header in headers if header[0] not in brought), *request.headers]
 
 
 def merged(headers: Headers, model: Model) -> Headers:

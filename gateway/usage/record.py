@@ -8,6 +8,8 @@ from gateway.events import Usage
 
 _BYTES_PER_TOKEN = 4
 """Of a prompt, when nobody reports its tokens: the field's rule of thumb."""
+_PROMPTS = ("messages", "prompt")
+"""Fields that hold one."""
 
 
 def usage_record(attempt: Attempt) -> UsageRecord:
@@ -51,5 +53,7 @@ def _usage(attempt: Attempt, outcome: Outcome) -> tuple[Usage, Literal["reported
     if answer is None or not (answer.deltas or outcome is Outcome.OK):
         return Usage(), "none"
     request = attempt.exchange.request
-    prompt = len(bytes(request.fields["messages"])) if request and "messages" in request.fields else 0
+    if request is None or not request.is_chat:
+        return Usage(), "none"
+    prompt = sum(len(bytes(request.fields[name])) for name in _PROMPTS if name in request.fields)
     return Usage(input=-(-prompt // _BYTES_PER_TOKEN), output=answer.deltas), "estimated"

@@ -1,30 +1,41 @@
 """Where a model's requests go and what they carry: one place for both lanes."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from gateway import Attempt, ChatRequest, Model, UpstreamUnreachable, __version__
+from gateway import Attempt, ChatRequest, Model, UpstreamDialect, UpstreamUnreachable, __version__
 from gateway.errors import Headers, StaleConnection
 from gateway.protocols import ByteStream, Egress
-from gateway.providers.headers import merged
+from gateway.providers.headers import merged, with_client
 from gateway.providers.vendors import Vendor
+from gateway.wire.chat import CHAT
+from gateway.wire.plain import PLAIN
 
+ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({PLAIN.name: PLAIN})
+"""The dialects besides chat completions, by name."""
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-class Destination:
-    """One base URL with one credential, ready to be asked for chat completions."""
+def spoken(request: ChatRequest) -> UpstreamDialect:
+    """The dialect that a request is written in, and its answer read: its own, or chat completions."""
+    return ALSO.get(request.dialect, CHAT)
 
-    __slots__ = ("_egress", "_headers", "_url", "_vendor")
+
+class Destination:
+    """One base URL with one credential, ready to be asked."""
+
+    __slots__ = ("_base_url", "_egress", "_headers", "_vendor")
 
     def __init__(self, egress: Egress, model: Model, vendor: Vendor) -> None:
         self._egress = egress
         self._vendor = vendor
         # Joined as text, so that a query of the base URL stays where it was written: the original's client did so.
-        self._url = (model.base_url or vendor.base_url).rstrip("/") + "/chat/completions"
+        self._base_url = (model.base_url or vendor.base_url).rstrip("/")
         self._headers = (
             ("content-type", "application/json"),
             ("accept", "application/json"),
@@ -37,12 +48,12 @@ class Destination:
 
         Raises what `Egress.send` raises; a key or header that no HTTP header can hold is `UpstreamUnreachable`.
         """
-        model = attempt.model
+        model, dialect = attempt.model, spoken(request)
         body = await self._egress.send(
             "POST",
-            self._url,
-            headers=_checked(merged(self._headers, model)),
-            body=self._vendor.write_chat(request, model),
+            self._base_url + ("/chat/completions" if dialect is CHAT else request.path),
+            headers=_checked(merged(with_client(self._headers, request, dialect), model)),
+            body=self._vendor.write_chat(request, model) if dialect is CHAT else dialect.write_request(request, model),
             tenant=model.tenant,
             timeouts=model.timeouts,
             fresh=_follows_a_stale_connection(attempt),

@@ -2,14 +2,13 @@
 
 from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamFault
 from gateway.errors import InvalidUpstreamUrl
-from gateway.wire.chat import CHAT
 from gateway_openai.collect import collect
-from gateway_openai.destination import Destination
+from gateway_openai.destination import Destination, spoken
 from gateway_openai.library import Library
 
 
 class DirectClient:
-    """Opens chat completions without the SDK, and fails with the SDK's exceptions."""
+    """Opens answers without the SDK, and fails with the SDK's exceptions."""
 
     def __init__(self, destination: Destination, library: Library) -> None:
         self._destination = destination
@@ -27,7 +26,7 @@ class DirectClient:
 
             raise connection_failure(error) from error
         if body.status < 400:
-            return ByteUpstream(CHAT, body)
+            return ByteUpstream(spoken(request), body)
         content = await collect(body)
         await self._library.load()
         from gateway_openai.failures import status_failure

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from gateway import Model, Provider, ProviderClient
 from gateway.protocols import Egress
 from gateway.providers.vendors import Vendor, Vendors
-from gateway_openai.destination import Destination
+from gateway.wire.chat import CHAT
+from gateway_openai.destination import ALSO, Destination
 from gateway_openai.direct import DirectClient
 from gateway_openai.library import Library
 from gateway_openai.settings import Lane, Settings
@@ -22,6 +23,8 @@ class OpenAIProvider:
     `openai` serves everybody, and knows a vendor by the host of the base URL; the others serve the vendor they are
     called after.
     """
+
+    speaks = frozenset((CHAT.name, *ALSO))
 
     def __init__(self, egress: Egress, lane: Lane, table: Vendors | None = None, name: str = OPENAI) -> None:
         self._egress = egress

@@ -15,16 +15,15 @@ import openai
 from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamFault
 from gateway.errors import InvalidUpstreamUrl
 from gateway.protocols import ByteStream
-from gateway.wire.chat import CHAT
 from gateway_openai.collect import collect
-from gateway_openai.destination import Destination
+from gateway_openai.destination import Destination, spoken
 from gateway_openai.failures import PLACEHOLDER, response, transport_failure
 
 _CALL: Final = "x-gateway-call"
 
 
 class SdkClient:
-    """Opens chat completions through an `AsyncOpenAI` of its own."""
+    """Opens answers through an `AsyncOpenAI` of its own."""
 
     def __init__(self, destination: Destination) -> None:
         self._calls: dict[str, tuple[ChatRequest, Attempt]] = {}
@@ -54,7 +53,7 @@ class SdkClient:
         finally:
             del self._calls[call]
         # The context is not left: all it would close is this stream, and whoever takes the bytes closes that.
-        return ByteUpstream(CHAT, answer.http_response.extensions["egress"])
+        return ByteUpstream(spoken(request), answer.http_response.extensions["egress"])
 
     async def aclose(self) -> None:
         """Close the SDK's client; answers already open go on, their connections belong to egress."""

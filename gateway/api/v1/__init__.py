@@ -2,5 +2,6 @@
 
 from gateway.api.v1.chat import chat_handlers
 from gateway.api.v1.models import model_handlers
+from gateway.api.v1.plain import plain_handlers
 
-__all__ = ("chat_handlers", "model_handlers")
+__all__ = ("chat_handlers", "model_handlers", "plain_handlers")

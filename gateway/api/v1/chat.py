@@ -1,6 +1,7 @@
 """`POST /v1/chat/completions` and `POST /v1/messages`: one exchange each, told apart by the client's dialect."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
 from litestar import asgi
@@ -23,16 +24,22 @@ _SURFACES: Final[tuple[tuple[str, ClientDialect], ...]] = (
 
 def chat_handlers(serve: Serve) -> list[ASGIRouteHandler]:
     """The handlers of every surface that serves exchanges; `serve` is the pipeline's."""
-    return [_handler(path, dialect, serve) for path, dialect in _SURFACES]
+    return [exchange_handler(path, partial(_same, dialect), serve) for path, dialect in _SURFACES]
 
 
-def _handler(path: str, dialect: ClientDialect, serve: Serve) -> ASGIRouteHandler:
+def _same(dialect: ClientDialect, _: Scope) -> ClientDialect:
+    return dialect
+
+
+def exchange_handler(path: str, dialect: Callable[[Scope], ClientDialect], serve: Serve) -> ASGIRouteHandler:
+    """A handler that serves exchanges in the dialect of each request, and tells other methods the right one."""
+
     @asgi(path, copy_scope=False, opt={"scope": "chat"})
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
             await _refuse_method(scope, send)
             return
-        await serve(scope, receive, cast("protocols.Send", send), dialect)
+        await serve(scope, receive, cast("protocols.Send", send), dialect(scope))
 
     return handle
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.domain import Model, Quirks
-from gateway.prompt import Prompt
 from gateway.requests import ChatRequest, Fields
 from gateway.wire.chat.fitting import fitted
 from gateway.wire.chat.prompt import CHAT_PROMPTS
@@ -28,8 +27,7 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
-    said = CHAT_PROMPTS.write(request.prompt, Prompt(), {}).fields
-    fields = {name: value for name, value in said.items() if value is not None}
+    fields = request.written_by(CHAT_PROMPTS)
     return {"model": msgspec.Raw(b"null"), **fields, "stream": msgspec.Raw(b"true" if request.stream else b"false")}
 
 

@@ -2,7 +2,8 @@
 
 from gateway.wire.messages.client import MESSAGES_CLIENT
 from gateway.wire.messages.dialect import MESSAGES, Messages
+from gateway.wire.messages.errors import error_envelope
 from gateway.wire.messages.prompt import MESSAGES_PROMPTS
 from gateway.wire.messages.request import request_fields
 
-__all__ = ("MESSAGES", "MESSAGES_CLIENT", "MESSAGES_PROMPTS", "Messages", "request_fields")
+__all__ = ("MESSAGES", "MESSAGES_CLIENT", "MESSAGES_PROMPTS", "Messages", "error_envelope", "request_fields")

@@ -6,7 +6,6 @@ from typing import Any, Final
 import msgspec
 
 from gateway.domain import Model
-from gateway.prompt import Prompt
 from gateway.requests import ChatRequest
 from gateway.wire.fields import bent, encoded, written
 from gateway.wire.json import decode_value, encode_value
@@ -41,8 +40,7 @@ def request_fields(request: ChatRequest, model: Model) -> dict[str, msgspec.Raw]
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
-    said = MESSAGES_PROMPTS.write(request.prompt, Prompt(), {}).fields
-    fields = {name: value for name, value in said.items() if value is not None}
+    fields = request.written_by(MESSAGES_PROMPTS)
     return {"model": msgspec.Raw(b"null"), **fields, "stream": msgspec.Raw(b"true" if request.stream else b"false")}
 
 
