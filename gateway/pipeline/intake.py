@@ -12,6 +12,7 @@ WHOLE_LIMIT = 1 << 26
 """Bytes of a whole answer that was asked for."""
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
+_SSE = "text/event-stream"
 _EVENT_STREAM = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
 _LONGEST_FIELD = len(b"event:")
 
@@ -28,8 +29,7 @@ class Intake:
         self.body_limit = BODY_LIMIT
         self._pieces: list[bytes] = []
         self._size = 0
-        event_stream = content_type.partition(";")[0].strip().lower() == "text/event-stream"
-        self._cut: Callable[[bytes], list[Frame]] = self._sniff_stream if event_stream else self._sniff_any
+        self._cut: Callable[[bytes], list[Frame]] = self._first_cut(content_type.partition(";")[0].strip().lower())
 
     @property
     def body(self) -> bytes:
@@ -60,6 +60,12 @@ class Intake:
             except FrameTooLarge:
                 return [too_large()]
         return self._dialect.read_answer(self.body, 200) if self._pieces else []
+
+    def _first_cut(self, media_type: str) -> Callable[[bytes], list[Frame]]:
+        streamed = getattr(self._dialect, "media_type", _SSE)
+        if streamed == _SSE:
+            return self._sniff_stream if media_type == _SSE else self._sniff_any
+        return self._framing.feed if media_type == streamed else self._keep
 
     def _sniff_stream(self, data: bytes) -> list[Frame]:
         """Announced as an event stream: anything is one that does not begin like JSON or HTML."""

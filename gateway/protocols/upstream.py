@@ -100,7 +100,11 @@ class SkimmingReader(Reader, Protocol):
 
 
 class UpstreamDialect(Protocol):
-    """The upstream half of a wire format."""
+    """The upstream half of a wire format.
+
+    Optional attribute `media_type`: how its streams are announced, where they are no `text/event-stream`. Anything
+    announced otherwise is then a whole body.
+    """
 
     @property
     def name(self) -> str:

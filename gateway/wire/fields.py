@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from gateway.domain import Model, Quirks
+from gateway.requests import ChatRequest
 from gateway.wire.json import decode_value, encode_value
 
 
@@ -19,6 +21,30 @@ def written(fields: Mapping[str, msgspec.Raw], model: Model, *, keeps_model: boo
         if name not in out:
             out[name] = msgspec.Raw(encode(value))
     return out
+
+
+def asked_model(request: ChatRequest, model: Model) -> str:
+    """The upstream's name of the model to ask: the client's word, where it names the upstream's model itself."""
+    if request.keeps_model and (raw := request.fields.get("model")) is not None:
+        named = decode_value(raw)
+        if isinstance(named, str):
+            return named
+    return model.model_id
+
+
+def told(said: Mapping[str, Any], model: Model, *, inner: str = "") -> bytes:
+    """What is said in an upstream's own words, as bytes: the model's defaults behind it, inside objects too, and its
+    quirks applied. What they omit is also left out of the object called `inner`.
+    """
+    out = dict(said)
+    for name, value in model.parameters.items():
+        if name not in out:
+            out[name] = value
+        elif isinstance(value, Mapping) and isinstance(out[name], Mapping):
+            out[name] = {**value, **out[name]}
+    if isinstance(config := out.get(inner), Mapping):
+        out[inner] = {name: value for name, value in config.items() if name not in model.quirks.omit}
+    return encoded(bent({name: encode_value(value) for name, value in out.items()}, model.quirks))
 
 
 def bent(fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> dict[str, msgspec.Raw]:

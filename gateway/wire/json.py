@@ -50,6 +50,26 @@ def decode_value(raw: bytes) -> Any:
         return json.loads(bytes(raw))
 
 
+def decode_said(data: bytes) -> dict[str, Any]:
+    """The JSON object an upstream sent, lone surrogates included; raises `ValueError` for anything else."""
+    try:
+        value = decode_value(data)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def arguments_object(arguments: str) -> dict[str, Any]:
+    """The arguments of a call as an object; what is none stands in one."""
+    try:
+        value = decode_value(arguments.encode("utf-8", "surrogatepass")) if arguments.strip() else {}
+    except (ValueError, RecursionError):
+        value = arguments
+    return value if isinstance(value, dict) else {"arguments": value}
+
+
 def encode_value(value: Any) -> msgspec.Raw:
     """The value as JSON; what UTF-8 cannot say (lone surrogates) is escaped."""
     try:

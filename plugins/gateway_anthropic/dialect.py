@@ -10,7 +10,7 @@ from gateway.domain import Quirks
 from gateway.wire.fields import bent, encoded
 from gateway.wire.json import decode_value, encode_value
 from gateway.wire.messages import Messages, request_fields
-from gateway_anthropic.generations import (
+from gateway.wire.messages.generations import (
     ADAPTIVE_SINCE,
     BUDGETS,
     BUDGETS_UNTIL,

@@ -18,7 +18,7 @@ from gateway.testing.loopback import ReceivedRequest
 from gateway.testing.standin import StandInGateway, StandInSnapshot
 from gateway.testing.upstream import ScriptedUpstream
 from gateway.wire.messages import MESSAGES_CLIENT
-from gateway_anthropic.generations import effort_of, generation
+from gateway.wire.messages.generations import effort_of, generation
 from gateway_anthropic.provider import AnthropicProvider
 
 CHAT = chat_request("m")

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from gateway.events import Citation, Finish, FinishReason, Usage
 from gateway.prompt import Part, ReasoningPart, TextPart, ToolCallPart
+from gateway.wire.json import arguments_object
 from gateway.wire.messages.marks import marked
-from gateway.wire.messages.message_writing import input_of
 
 Json = dict[str, Any]
 _WORDS: Final[Mapping[FinishReason, str]] = {
@@ -81,5 +81,5 @@ def block(part: Part, citations: Sequence[Citation], maker: str) -> Json | None:
             return {"type": "redacted_thinking", "data": marked(part.redacted, maker)}
         return {"type": "thinking", "thinking": part.text, "signature": marked(part.signature, maker)}
     if isinstance(part, ToolCallPart):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": input_of(part.arguments)}
+        return {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments_object(part.arguments)}
     return None

@@ -1,7 +1,7 @@
 """Turns of a prompt as the messages of a messages request."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from gateway.prompt import (
@@ -14,7 +14,7 @@ from gateway.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
-from gateway.wire.json import decode_value
+from gateway.wire.json import arguments_object
 from gateway.wire.messages.marks import marked
 from gateway.wire.messages.media import write_media
 
@@ -85,7 +85,12 @@ class MessageWriter:
         if isinstance(part, ReasoningPart):
             return _thinking(part, own=self._own)
         if isinstance(part, ToolCallPart):
-            return {"type": "tool_use", "id": self._id(part.id), "name": part.name, "input": input_of(part.arguments)}
+            return {
+                "type": "tool_use",
+                "id": self._id(part.id),
+                "name": part.name,
+                "input": arguments_object(part.arguments),
+            }
         if isinstance(part, ToolResultPart):
             return self._result(part)
         if isinstance(part, MediaPart):
@@ -107,15 +112,6 @@ class MessageWriter:
     def _id(self, id: str) -> str:
         """Ids of other makers may have signs that are refused; a call and its result are changed alike."""
         return id if self._own else _NOT_IN_IDS.sub("_", id) or "_"
-
-
-def input_of(arguments: str) -> Mapping[str, Any]:
-    """The arguments of a call as an object; what is none stands in one."""
-    try:
-        value = decode_value(arguments.encode("utf-8", "surrogatepass")) if arguments.strip() else {}
-    except (ValueError, RecursionError):
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": value}
 
 
 def _thinking(part: ReasoningPart, *, own: bool) -> _Json | None:

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.errors import InvalidRequest
 from gateway.prompt import Message, Prompt, TextPart
 from gateway.requests import Fields, PromptCodec, Written
 from gateway.wire.json import decode_value, encode_value
+from gateway.wire.meaning import refuse_other_meaning
 from gateway.wire.messages.message_reading import read_message, read_system
 from gateway.wire.messages.message_writing import MessageWriter
 from gateway.wire.messages.thinking import read_format, read_thinking, write_effort, write_format, write_thinking
@@ -127,7 +127,7 @@ def _config(prompt: Prompt, given: Any, *, own: bool) -> Mapping[str, Any] | Non
 
 def _translated(prompt: Prompt) -> Written:
     """The whole of another dialect's prompt."""
-    _refuse_what_would_change(prompt)
+    refuse_other_meaning(prompt)
     writer = MessageWriter(own=False)
     lost = writer.lost
     instructions, turns = _hoisted(prompt)
@@ -148,15 +148,6 @@ def _translated(prompt: Prompt) -> Written:
     lost += _missing(prompt, len(tools))
     fields = {name: _raw(value) for name, value in said.items() if value is not None}
     return Written(fields, lost=tuple(dict.fromkeys(lost)))
-
-
-def _refuse_what_would_change(prompt: Prompt) -> None:
-    if prompt.n not in (None, 1):
-        raise InvalidRequest("The model of this request gives one answer: 'n' must be 1.", param="n")
-    if "audio" in (prompt.extra.get("modalities") or ()):
-        raise InvalidRequest("The model of this request does not answer with sound.", param="modalities")
-    if prompt.extra.get("previous_response_id") is not None:
-        raise InvalidRequest("The model of this request remembers no answers.", param="previous_response_id")
 
 
 def _hoisted(prompt: Prompt) -> tuple[tuple[Any, ...], list[Message]]:

@@ -41,7 +41,8 @@ def request_fields(request: ChatRequest, model: Model) -> dict[str, msgspec.Raw]
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
     fields = request.written_by(MESSAGES_PROMPTS)
-    return {"model": msgspec.Raw(b"null"), **fields, "stream": msgspec.Raw(b"true" if request.stream else b"false")}
+    model = request.fields.get("model", msgspec.Raw(b"null"))  # goes out where the client names the upstream's model
+    return {"model": model, **fields, "stream": msgspec.Raw(b"true" if request.stream else b"false")}
 
 
 def _limited(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
