@@ -12,8 +12,8 @@ _STREAM: Final = "application/vnd.amazon.eventstream"
 def message(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One message of an event stream."""
     block = b"".join(
-        bytes([len(name)]) + name.encode() + b"\x07" + len(value.encode()).to_bytes(2, "big") + value.encode()
-        for name, value in headers.items()
+        bytes([len(name)]) + name + b"\x07" + len(value).to_bytes(2, "big") + value
+        for name, value in ((name.encode(), value.encode()) for name, value in headers.items())
     )
     prelude = (16 + len(block) + len(payload)).to_bytes(4, "big") + len(block).to_bytes(4, "big")
     body = prelude + crc32(prelude).to_bytes(4, "big") + block + payload

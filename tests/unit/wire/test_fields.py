@@ -1,0 +1,34 @@
+"""The last step of a request that is written in an upstream's own words."""
+
+import msgspec
+
+from gateway import Model
+from gateway.domain import Quirks
+from gateway.testing.asked import chat_request
+from gateway.wire.fields import asked_model, told
+from gateway.wire.json import decode_said
+from gateway.wire.messages import MESSAGES
+
+MODEL = Model(id="1", name="m", model_id="up", base_url="", parameters={"options": {"a": 1, "b": 2}, "c": 3})
+
+
+def test_defaults_fill_objects_too_and_take_no_place() -> None:
+    said = decode_said(told({"options": {"a": 9}, "d": 4}, MODEL))
+    assert said == {"options": {"a": 9, "b": 2}, "d": 4, "c": 3}
+    assert decode_said(told({"options": None}, MODEL))["options"] is None
+
+
+def test_quirks_reach_into_one_object() -> None:
+    quirky = msgspec.structs.replace(MODEL, quirks=Quirks(omit=frozenset({"a", "d"}), rename={"c": "see"}))
+    assert decode_said(told({"options": {"a": 9}, "d": 4}, quirky, inner="options")) == {"options": {"b": 2}, "see": 3}
+
+
+def test_the_model_is_the_clients_word_only_where_it_names_the_upstreams() -> None:
+    asked = chat_request("name")
+    assert asked_model(asked, MODEL) == "up"
+    assert asked_model(asked.with_keeps_model(True), MODEL) == "name"
+
+
+def test_a_translated_request_keeps_the_model_its_client_names() -> None:
+    sent = decode_said(MESSAGES.write_request(chat_request("name").with_keeps_model(True), MODEL))
+    assert sent["model"] == "name"
