@@ -8,6 +8,9 @@ from plugin_entries import Install, Load, found
 
 from gateway.runtime import State
 
+PLUGINS = Path(__file__).parents[3] / "plugins"
+OURS = sorted(path.name.removeprefix("gateway_") for path in PLUGINS.glob("gateway_*"))
+
 GOOD = """
 from gateway import hookimpl
 
@@ -104,7 +107,7 @@ def test_the_gateways_own_plugins_are_on_and_each_can_be_turned_off(load: Load) 
     states = {entry.name: entry.state for entry in plugins.entries if entry.distribution == "litestar-gateway"}
     assert states.pop("keys") is State.DISABLED
     assert State.DISABLED not in states.values()
-    assert list(states) == ["anthropic", "chatbot_ui", "metrics", "openai", "registry", "routing", "supabase"]
+    assert list(states) == [name for name in OURS if name != "keys"]
 
 
 def test_the_gateway_loads_with_none_of_its_own_plugins(load: Load) -> None:
@@ -119,8 +122,7 @@ def test_ours_come_first_then_others_by_name_then_files(install: Install, load: 
     (tmp_path / "a_file.py").write_text(GOOD)
     plugins = load("alpha", "zeta", ours=True, files=(tmp_path / "a_file.py",))
     names = [entry.name for entry in plugins.entries]
-    ours = ["anthropic", "chatbot_ui", "keys", "metrics", "openai", "registry", "routing", "supabase"]
-    assert names == [*ours, "alpha", "zeta", "a_file"]
+    assert names == [*OURS, "alpha", "zeta", "a_file"]
 
 
 def test_safe_mode_loads_only_the_gateways_own(install: Install, load: Load, tmp_path: Path) -> None:
