@@ -205,6 +205,12 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     GATEWAY_ERROR = "gateway_error"
     SHUTDOWN = "shutdown"
+    SUPERSEDED = "superseded"
+    """Another attempt of the same exchange answered first."""
+
+
+Reason = Literal["first", "retry", "failover", "hedge"]
+"""Why an attempt is made: as the exchange's first, at the same model again, at another, beside one that is slow."""
 
 
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +226,8 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     number: int
     """1 for the first attempt of its exchange."""
+    reason: Reason = "first"
+    """Why it was made."""
     started_at: float
     """Seconds since the epoch."""
     duration: float
@@ -254,16 +262,18 @@ class Attempt:
         "model",
         "number",
         "outcome",
+        "reason",
         "started",
         "started_at",
         "upstream_status",
     )
 
-    def __init__(self, exchange: "Exchange", model: Model, number: int) -> None:
+    def __init__(self, exchange: "Exchange", model: Model, number: int, reason: Reason = "first") -> None:
         self.id = f"{exchange.id}-{number}"
         self.exchange = exchange
         self.model = model
         self.number = number
+        self.reason: Reason = reason
         self.started = time.monotonic()
         self.started_at = time.time()
         self.first_content: float | None = None
@@ -308,6 +318,7 @@ class Exchange:
         self.request: ChatRequest | None = None
         self.route: Route | None = None
         self.attempts: list[Attempt] = []
+        """The last one is the one that answered, or failed last."""
         self.answer: Answer | None = None
         """The answer of the last attempt; what limiters, sinks and metrics read at settlement."""
         self.error: GatewayError | None = None

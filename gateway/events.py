@@ -195,6 +195,7 @@ class Answer:
         "finished",
         "model",
         "name",
+        "refused",
         "seen",
         "usage",
     )
@@ -218,6 +219,8 @@ class Answer:
         """Content frames seen; the base of an estimate when nobody reports usage."""
         self.ended = False
         self.failure: Failure | None = None
+        self.refused = False
+        """The failure is a stream transform's word, not the upstream's."""
 
     @property
     def complete(self) -> bool:

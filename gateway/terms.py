@@ -80,7 +80,7 @@ class Hedge(msgspec.Struct, frozen=True):
     """When a second target is asked because the first one is slow to begin."""
 
     percentile: float = 95.0
-    """Of the model's times to first content: whoever takes longer is slow."""
+    """Of the times to first content of the route's first targets: who takes longer is slow."""
     budget: float = 0.05
     """The share of requests that may be asked twice."""
 

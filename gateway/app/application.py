@@ -121,7 +121,9 @@ class Application:
             usage_waiting=self._usage.waiting,
             usage_dropped=self._usage.dropped,
             faults=tuple(self.pipeline.faults.report()),
-            cooling=tuple(self.pipeline.cooling()),
+            cooling=tuple(self.pipeline.health.resting()),
+            unwell=tuple(self.pipeline.health.report()),
+            hedges=self.pipeline.hedges,
         )
 
     @asynccontextmanager

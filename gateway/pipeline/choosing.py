@@ -69,8 +69,8 @@ def _ordered(
             order += [model for model in ask(strategy.object, part, request, health, exchange) if model in group]
         except Exception as error:  # noqa: BLE001 - a named border
             calls.refuse(strategy.plugin, "strategies", error)
-    # A lower group comes before what cools down in a higher one; inside a group the strategy has the last word.
-    return health.order(order) if len(selection.groups) > 1 else order
+    # Whatever the strategy says: what is well comes first, also when that is a lower group.
+    return health.order(order)
 
 
 def ask(

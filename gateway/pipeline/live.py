@@ -6,22 +6,25 @@ from gateway.domain import Exchange
 from gateway.events import Cause
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import Pump
-from gateway.protocols import Limiter, Receive
-from gateway.runtime import Registered
+from gateway.protocols import ClientDialect, Limiter, Receive
+from gateway.runtime import Generation, Registered
 
 
 class Live:
     """One running exchange; its task is cancelled with a cause, never without."""
 
-    __slots__ = ("_task", "_watcher", "acquired", "cause", "exchange", "outlet", "pump")
+    __slots__ = ("_task", "_watcher", "acquired", "cause", "dialect", "exchange", "generation", "outlet", "pump")
 
-    def __init__(self, exchange: Exchange, outlet: Outlet) -> None:
+    def __init__(self, exchange: Exchange, outlet: Outlet, generation: Generation, dialect: ClientDialect) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._watcher: asyncio.Task[None] | None = None
         self.exchange = exchange
         self.outlet = outlet
+        self.generation = generation
+        """The one it began with, and stays with."""
+        self.dialect = dialect
         self.pump: Pump | None = None
         self.acquired: list[Registered[Limiter]] = []
         """Limiters that let it in and are owed its settlement."""

@@ -32,8 +32,12 @@ class Pump:
     does not keep up pauses the upstream. Whatever ends the stream becomes a `Cause`, which the relay judges.
     """
 
-    def __init__(self, attempt: Attempt, relay: Relay, outlet: Outlet, headers: Headers) -> None:
+    def __init__(
+        self, attempt: Attempt, relay: Relay, outlet: Outlet, headers: Headers, answered: Callable[[Attempt], None]
+    ) -> None:
+        """`answered` is called when the first content is there, before anything is written."""
         self._attempt = attempt
+        self._answered = answered
         self._relay = relay
         self._outlet = outlet
         self._headers = headers
@@ -189,6 +193,7 @@ class Pump:
 
     def _opened(self, length: int | None = None) -> None:
         self._attempt.first_content = time.monotonic()
+        self._answered(self._attempt)
         self._relay.opened(self._attempt.exchange)
         own: Headers = () if length is None else (("content-length", str(length)),)
         self._outlet.start(200, (*self._headers, *own, *answer_headers(self._attempt.exchange)))

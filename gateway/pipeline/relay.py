@@ -160,6 +160,7 @@ class Relay:
             events = _without_old_tokens(before, events)
         for count, event in enumerate(events):
             if isinstance(event, Failure):
+                self.answer.refused = self.answer.failure is None
                 self.answer.note(event)
                 self.closed = True
                 return events[: count + 1]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
@@ -19,12 +19,14 @@ from gateway.pipeline.explanation import Explanation, Question
 from gateway.pipeline.headers import forwarding, topology
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
+from gateway.pipeline.outcomes import outcome_of
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import SLOW_CLIENT
-from gateway.pipeline.router import Router, outcome_of
+from gateway.pipeline.router import Router
 from gateway.pipeline.settled import tell_settled
 from gateway.pipeline.stages import admit, authenticate, look_up, transform
-from gateway.protocols import ClientDialect, Cooling, Logger, Receive, Scope, Send
+from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Send
+from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
 from gateway.secrets import Secret
 from gateway.usage import UsageDispatcher, usage_record
@@ -66,9 +68,15 @@ class Pipeline:
         """How many exchanges run."""
         return len(self._running)
 
-    def cooling(self) -> Sequence[Cooling]:
-        """The upstreams that cool down."""
-        return self._router.health.report()
+    @property
+    def health(self) -> Health:
+        """What is known of the upstreams."""
+        return self._router.health
+
+    @property
+    def hedges(self) -> Hedges:
+        """What became of second attempts."""
+        return self._router.paces.counted
 
     async def serve(
         self, scope: Scope, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None
@@ -76,8 +84,8 @@ class Pipeline:
         """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
         exchange = Exchange(os.urandom(16).hex(), dialect.name)
         exchange.headers = scope["headers"]
-        live = Live(exchange, Outlet(scope, send))
         generation = self._generations.pin()
+        live = Live(exchange, Outlet(scope, send), generation, dialect)
         self._running.add(live)
         try:
             await self._answer(live, generation, scope, receive, dialect, anonymous)
@@ -155,7 +163,7 @@ class Pipeline:
             exchange.route = await look_up(generation, exchange, calls)
             await admit(generation, exchange, calls, live.acquired)
             exchange.request = await transform(generation, exchange, calls)
-            await self._router.run(live, generation, dialect)
+            await self._router.run(live)
         except ClientLeft:
             live.cause = Cause.CLIENT_GONE
         except GatewayError as error:

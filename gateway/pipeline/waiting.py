@@ -18,8 +18,10 @@ from gateway.protocols import ByteStream, EventUpstream
 class WaitingPump(Pump):
     """One task feeds the relay, read after read; the upstream is paused while it does."""
 
-    def __init__(self, attempt: Attempt, relay: Relay, outlet: Outlet, headers: Headers) -> None:
-        super().__init__(attempt, relay, outlet, headers)
+    def __init__(
+        self, attempt: Attempt, relay: Relay, outlet: Outlet, headers: Headers, answered: Callable[[Attempt], None]
+    ) -> None:
+        super().__init__(attempt, relay, outlet, headers, answered)
         self._inbox: deque[tuple[Callable[[Any], Awaitable[bytes]], Any]] = deque()
         self._worker: asyncio.Task[None] | None = None
 

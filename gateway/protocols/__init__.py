@@ -39,7 +39,7 @@ from gateway.protocols.stages import (
     StreamTransform,
     UsageSink,
 )
-from gateway.protocols.stats import Cooling, Fault, Stats
+from gateway.protocols.stats import Cooling, Fault, Hedges, ModelHealth, Stats
 from gateway.protocols.upstream import (
     ByteSink,
     ByteStream,
@@ -69,10 +69,12 @@ __all__ = (
     "Framing",
     "Gateway",
     "HealthView",
+    "Hedges",
     "Lifespan",
     "Limiter",
     "Logger",
     "Message",
+    "ModelHealth",
     "ModelLookup",
     "Provider",
     "ProviderClient",

@@ -1,5 +1,7 @@
 """The gateway's own numbers, for plugins that show them."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -24,6 +26,41 @@ class Cooling(msgspec.Struct, frozen=True, kw_only=True):
     """Until it is asked like any other."""
 
 
+class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What one serving process knows of a model and its credential."""
+
+    id: str
+    model: str
+    """Its name."""
+    provider: str
+    state: Literal["closed", "open", "half_open"] = "closed"
+    """Of its circuit: asked like any other; left alone; asked by one request at a time, until one succeeds."""
+    credential: Literal["ok", "refused", "probing", "limited"] = "ok"
+    """Of the credential, which other models may share."""
+    failures: int = 0
+    """In a row, nearly: each success takes half of them away."""
+    cooling: float = 0.0
+    """Seconds that it is still left alone where there is another."""
+    held: float = 0.0
+    """Seconds of its own `Retry-After` that are left: nobody new may ask it."""
+    in_flight: int = 0
+    """Attempts that run now."""
+    latency: float | None = None
+    """Seconds from the dial to the first content, a moving average; None = not known."""
+    last_error: str | None = None
+    """Class of the last failure that counted, forgotten with the failures."""
+
+
+class Hedges(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of second attempts beside a slow first one, since the start."""
+
+    started: int = 0
+    won: int = 0
+    """The second attempt answered first."""
+    refused: int = 0
+    """The route's budget was spent."""
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one serving process at one moment."""
 
@@ -43,3 +80,6 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Every plugin and stage that failed since the start."""
     cooling: tuple[Cooling, ...] = ()
     """Upstreams that cool down."""
+    unwell: tuple[ModelHealth, ...] = ()
+    """Models with failures that count, or with a credential that is refused."""
+    hedges: Hedges = Hedges()

@@ -29,6 +29,7 @@ def usage_record(attempt: Attempt) -> UsageRecord:
         model_name=model.name,
         provider=model.provider,
         number=attempt.number,
+        reason=attempt.reason,
         started_at=attempt.started_at,
         duration=ended - attempt.started,
         first_content=None if first is None else first - attempt.started,

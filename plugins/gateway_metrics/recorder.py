@@ -72,10 +72,9 @@ class Recorder:
         for name, spent in exchange.timings.items():
             series = self._plugins.get(name)
             tally.observe(self._new_plugin(name) if series is None else series, PLUGIN_SECONDS, spent)
-        for record in records:
+        for attempt, record in zip(exchange.attempts, records, strict=True):
             model = self._model(record.model_id if self._by_id else record.model_name, record.provider)
             model.count(record, gap=not self._each)
-            attempt = exchange.attempts[record.number - 1]
             if attempt.first_content is not None:
                 tally.observe(model.first, FIRST_TOKEN, attempt.first_content - exchange.started)
 

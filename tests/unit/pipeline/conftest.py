@@ -16,11 +16,13 @@ from gateway import (
     ByteUpstream,
     ErrorMapper,
     GatewayError,
+    Hedge,
     Model,
     ModelLookup,
     Principal,
     Provider,
     Route,
+    RouteOptions,
     RoutingStrategy,
     UpstreamError,
 )
@@ -149,9 +151,9 @@ class House:
         self.names.routes[name] = Route.of(model)
         return model
 
-    def route(self, name: str, *models: Model, strategy: str = "ordered") -> None:
+    def route(self, name: str, *models: Model, strategy: str = "ordered", hedge: Hedge | None = None) -> None:
         """Several models behind one name."""
-        self.names.routes[name] = Route(name, models, strategy)
+        self.names.routes[name] = Route(name, models, strategy, options=RouteOptions(hedge=hedge))
 
     async def ask(self, name: str):
         """Ask and read the whole answer."""
