@@ -10,6 +10,8 @@ Kind = Literal["tag", "key", "header", "shorter", "longer"]
 
 FORMS: Final = "tag:NAME, key:ID_OR_NAME, header:NAME, header:NAME=VALUE, tokens<N or tokens>=N"
 """How conditions are written."""
+TAGS_HEADER: Final = "x-gateway-tags"
+"""A client's tags, parted by commas; `metadata.tags` of the request is the other place for them."""
 AFFINITIES: Final = "key, user or header:NAME"
 """How an affinity is written."""
 _TOKENS: Final = re.compile(r"tokens\s*(<|>=)\s*([0-9]{1,12})")

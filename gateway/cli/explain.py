@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.address import NotRunning
+from gateway.cli.described import described_headers
 from gateway.cli.endings import Failed
 from gateway.cli.output import print_fields, print_json, print_rows
 from gateway.cli.plugins.remote import Remote, remote_options
@@ -18,16 +19,27 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-m", "--model", required=True, help="The name or id that a client would ask for.")
 @click.option("--key-env", metavar="VAR", help="Variable with the virtual key a client would send. Default: your own.")
+@click.option(
+    "--header", "headers", metavar="NAME=VALUE", multiple=True, help="A header a client would send; repeat it."
+)
+@click.option("--tag", "tags", multiple=True, help="A tag of the request, for routes with conditions; repeat it.")
 @remote_options
 @click.pass_obj
 def explain(
-    context: "Context", model: str, key_env: str | None, url: str | None, key_file: Path | None, as_json: bool
+    context: "Context",
+    model: str,
+    key_env: str | None,
+    headers: tuple[str, ...],
+    tags: tuple[str, ...],
+    url: str | None,
+    key_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Show a request's way through a running gateway: who answers, what each plugin changes, what would be sent.
 
     Nothing is sent to an upstream. Exit code 1 when the request would be refused.
     """
-    question = {"model": model}
+    question: dict[str, Any] = {"model": model, "headers": described_headers(headers, tags)}
     if key_env is not None:
         if not os.environ.get(key_env):
             raise Failed(f"The variable {key_env} is not set.")
@@ -60,8 +72,8 @@ def _print(told: Any) -> None:
     )
     if told["candidates"]:
         click.echo()
-        rows = [[one["name"], one["id"], one["provider"], _state(one)] for one in told["candidates"]]
-        print_rows(("model", "id", "provider", "tried"), rows, empty="")
+        rows = [[one["name"], one["id"], one["provider"], _terms(one), _state(one)] for one in told["candidates"]]
+        print_rows(("model", "id", "provider", "terms", "tried"), rows, empty="")
 
 
 def _left(left: Any) -> str:
@@ -80,6 +92,10 @@ def _dollars(price: Any) -> str:
     if price["input_dollars"] is None:
         return "price unknown"
     return f"{price['input_dollars']:.6f} USD (price from the {price['source']})"
+
+
+def _terms(one: Any) -> str:
+    return f"weight={one['weight']:g},priority={one['priority']}"
 
 
 def _state(one: Any) -> str:

@@ -165,15 +165,17 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
 @click.argument("model", metavar="ID_OR_NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print the removed model as JSON.")
 def remove(model: str, as_json: bool) -> None:
-    """Remove one model."""
-    from gateway.registry import ModelStore
+    """Remove one model; routes go on without it."""
+    from gateway.registry import ModelStore, RouteStore
 
-    async def run(database: "Database") -> "StoredModel":
+    async def run(database: "Database") -> "tuple[StoredModel, list[str]]":
         found = await _find(database, model)
         await ModelStore(database).remove(found.id)
-        return found
+        return found, [route.name for route in await RouteStore(database).of_model(found.id)]
 
-    _print_changed(work(run), "Removed", as_json=as_json)
+    removed, routes = work(run)
+    _warn(f"It was a target of the route {', '.join(routes)}: see `gateway routes show`." if routes else None)
+    _print_changed(removed, "Removed", as_json=as_json)
 
 
 @group.command()

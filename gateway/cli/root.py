@@ -16,6 +16,7 @@ _COMMANDS = {
     "serve": Lazy("gateway.cli.serve:serve", "Run the gateway."),
     "models": Lazy("gateway.cli.models:group", "Add, list, change, test and remove models."),
     "providers": Lazy("gateway.cli.providers:group", "Tell which providers models can name."),
+    "routes": Lazy("gateway.cli.routes:group", "Add, list, change, test and remove names for several models."),
     "import": Lazy("gateway.cli.importing:group", "Move in from another system."),
     "keys": Lazy("gateway.cli.keys:group", "Create, list, rotate and revoke virtual keys."),
     "db": Lazy("gateway.cli.db:group", "Look after the database's schema."),

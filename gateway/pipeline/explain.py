@@ -63,6 +63,10 @@ class _DryRun:
     async def run(self, asker: Principal, question: Question) -> None:
         exchange = Exchange("explain", "explain")
         principal = exchange.principal = await self._caller(asker, question.key)
+        exchange.headers = [
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in question.headers.items()
+        ]
         message = msgspec.Raw(b'[{"role":"user","content":"Hello"}]')
         fields = {"model": msgspec.Raw(msgspec.json.encode(question.model)), "messages": message, **question.fields}
         exchange.request = ChatRequest(
@@ -156,6 +160,8 @@ class _DryRun:
                 provider=model.provider,
                 excluded=_why_not(model, principal, order, excluded),
                 cooling=self._router.health.cooling(model),
+                priority=route.terms_of(model).priority,
+                weight=route.terms_of(model).weight,
             )
             for model in (*order, *rest)
         ]

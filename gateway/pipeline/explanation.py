@@ -16,6 +16,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The virtual key a client would send; without it the asker's own principal is used."""
     fields: dict[str, msgspec.Raw] = {}
     """Request fields besides `model`, `messages` among them."""
+    headers: dict[str, str] = {}
+    """Headers the client would send, beside its credential; names in lower case."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     excluded: str | None = None
     """Why it is not tried; None when it is, in the order of the list."""
     cooling: bool = False
+    priority: int = 0
+    """Lower is tried first."""
+    weight: float = 1.0
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,11 +110,11 @@ class Pipeline:
         finally:
             self._generations.let_go(held)
 
-    async def explain(self, scope: Scope, question: Question) -> Explanation:
-        """How a request would be answered, by the current generation; the asker needs the scope `admin`."""
+    async def explain(self, scope: Scope, question: Question, *, asker: Principal | None = None) -> Explanation:
+        """How a request would be answered, by the current generation; who asks by `scope` needs the scope `admin`."""
         held = self._generations.hold()
         try:
-            asker = await authenticate(held.generation, credentials_of(scope), "admin", self._calls)
+            asker = asker or await authenticate(held.generation, credentials_of(scope), "admin", self._calls)
             return await explain(held.generation, self._router, self._calls, self._capture, asker, question)
         finally:
             self._generations.let_go(held)

@@ -1,17 +1,14 @@
 """Which of a route's targets may take a request at all, before a strategy orders them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gateway.domain import Exchange, Model, Route
 from gateway.requests import ChatRequest
 from gateway.size import Size
-from gateway.terms import Condition
-
-TAGS_HEADER: Final = "x-gateway-tags"
-"""A client's tags, parted by commas; `metadata.tags` of the request is the other place for them."""
+from gateway.terms import TAGS_HEADER, Condition
 
 
 class Selection(NamedTuple):
