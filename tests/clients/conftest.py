@@ -1,19 +1,16 @@
 """Other makers' clients before the gateway, and behind it `aimock`, which speaks as every provider does."""
 
 import asyncio
-import json
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from clients.running import node_program
 
 HERE = Path(__file__).parent
 AIMOCK = HERE / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
-INSTALL = "other makers' clients are missing: run `make node-clients` (needs Node.js 20 or newer and npm)"
 START_LIMIT = 60
 LISTENING = re.compile(rb"http://127\.0\.0\.1:([0-9]+)")
 
@@ -21,12 +18,7 @@ LISTENING = re.compile(rb"http://127\.0\.0\.1:([0-9]+)")
 @pytest.fixture(scope="session")
 def node() -> str:
     """The program that runs Node.js clients; skips where they are not installed."""
-    program = shutil.which("node")
-    if program is None or not AIMOCK.exists():
-        if os.environ.get("TEST_REQUIRE") == "all":
-            pytest.fail(INSTALL)
-        pytest.skip(INSTALL)
-    return program
+    return node_program()
 
 
 @asynccontextmanager
@@ -50,16 +42,3 @@ async def aimock(node: str) -> AsyncIterator[str]:
     finally:
         process.kill()
         await process.communicate()
-
-
-async def run_node(node: str, program: str, job: object) -> dict:
-    """What a Node.js client tells of a job."""
-    process = await asyncio.create_subprocess_exec(
-        *(node, str(HERE / program)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate(json.dumps(job).encode())
-    assert process.returncode == 0, err.decode()
-    return json.loads(out)

@@ -7,25 +7,26 @@ from typing import Any
 import anthropic
 import openai
 
+_Job = Mapping[str, Any]
+
 CITY = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
     "required": ["city"],
     "additionalProperties": False,
 }
-TOOL = {"name": "weather", "description": "The weather in a city."}
 
 
-def run_openai(base: str, key: str, models: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def run_openai(job: _Job) -> dict[str, Any]:
     """By model and scenario."""
-    with openai.OpenAI(base_url=f"{base}/v1", api_key=key, max_retries=0) as client:
-        return {model: _all(wanted, openai_scenarios(client, model)) for model, wanted in models.items()}
+    with openai.OpenAI(base_url=f"{job['base']}/v1", api_key=job["key"], max_retries=0) as client:
+        return {model: _all(wanted, openai_scenarios(client, model, job)) for model, wanted in job["models"].items()}
 
 
-def run_anthropic(base: str, key: str, models: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def run_anthropic(job: _Job) -> dict[str, Any]:
     """By model and scenario."""
-    with anthropic.Anthropic(base_url=base, api_key=key, max_retries=0) as client:
-        return {model: _all(wanted, anthropic_scenarios(client, model)) for model, wanted in models.items()}
+    with anthropic.Anthropic(base_url=job["base"], api_key=job["key"], max_retries=0) as client:
+        return {model: _all(wanted, anthropic_scenarios(client, model, job)) for model, wanted in job["models"].items()}
 
 
 def _all(wanted: Sequence[str], scenarios: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -39,25 +40,27 @@ def _all(wanted: Sequence[str], scenarios: Mapping[str, Callable[[], Any]]) -> d
     return told
 
 
-def openai_scenarios(client: openai.OpenAI, model: str) -> dict[str, Callable[[], Any]]:
+def openai_scenarios(client: openai.OpenAI, model: str, job: _Job) -> dict[str, Callable[[], Any]]:
+    words, tool = job["words"], job["tool"]
+
     def ask(content: str, **more: Any) -> dict[str, Any]:
         return {"model": model, "messages": [{"role": "user", "content": content}], **more}
 
     def whole() -> Any:
-        choice = client.chat.completions.create(**ask("greet")).choices[0]
+        choice = client.chat.completions.create(**ask(words["greet"])).choices[0]
         return {"text": choice.message.content, "finish": choice.finish_reason}
 
     def streamed() -> Any:
         pieces, finish = [], None
-        for chunk in client.chat.completions.create(**ask("greet", stream=True)):
+        for chunk in client.chat.completions.create(**ask(words["greet"], stream=True)):
             for choice in chunk.choices:
                 pieces += [choice.delta.content] if choice.delta.content else []
                 finish = choice.finish_reason or finish
         return {"text": "".join(pieces), "several": len(pieces) > 1, "finish": finish}
 
     def tools() -> Any:
-        given = [{"type": "function", "function": {**TOOL, "parameters": CITY}}]
-        with client.chat.completions.stream(**ask("weather", tools=given)) as stream:
+        given = [{"type": "function", "function": {**tool, "parameters": CITY}}]
+        with client.chat.completions.stream(**ask(words["weather"], tools=given)) as stream:
             choice = stream.get_final_completion().choices[0]
         calls = choice.message.tool_calls or []
         results = [{"role": "tool", "tool_call_id": call.id, "content": "sunny"} for call in calls]
@@ -65,7 +68,7 @@ def openai_scenarios(client: openai.OpenAI, model: str) -> dict[str, Callable[[]
         for call in said["tool_calls"]:
             call["function"].pop("parsed_arguments", None)
             call.pop("index", None)
-        messages = [{"role": "user", "content": "weather"}, said, *results]
+        messages = [{"role": "user", "content": words["weather"]}, said, *results]
         answer = client.chat.completions.create(model=model, tools=given, messages=messages)  # type: ignore[call-overload]
         return {
             "calls": [[call.function.name, json.loads(call.function.arguments)] for call in calls],
@@ -75,7 +78,7 @@ def openai_scenarios(client: openai.OpenAI, model: str) -> dict[str, Callable[[]
 
     def thinking() -> Any:
         thought = text = ""
-        for chunk in client.chat.completions.create(**ask("think", stream=True)):
+        for chunk in client.chat.completions.create(**ask(words["think"], stream=True)):
             for choice in chunk.choices:
                 thought += getattr(choice.delta, "reasoning_content", None) or ""
                 text += choice.delta.content or ""
@@ -83,18 +86,18 @@ def openai_scenarios(client: openai.OpenAI, model: str) -> dict[str, Callable[[]
 
     def structured() -> Any:
         schema = {"type": "json_schema", "json_schema": {"name": "report", "strict": True, "schema": CITY}}
-        answer = client.chat.completions.create(**ask("object", response_format=schema))
+        answer = client.chat.completions.create(**ask(words["object"], response_format=schema))
         return json.loads(answer.choices[0].message.content or "")
 
     def refused() -> Any:
         try:
-            client.chat.completions.create(**ask("too much", stream=True))
+            client.chat.completions.create(**ask(words["too_much"], stream=True))
         except openai.APIStatusError as error:
             refused = isinstance(error, openai.BadRequestError)
             return {"refused": refused, "status": error.status_code, "said": "Too long for us." in error.message}
 
     def responses() -> Any:
-        asked = [{"role": "user", "content": "greet"}]
+        asked = [{"role": "user", "content": words["greet"]}]
         answer = client.responses.create(model=model, input=asked)  # type: ignore[call-overload]
         deltas = ""
         with client.responses.stream(model=model, input=asked) as stream:  # type: ignore[arg-type]
@@ -104,7 +107,7 @@ def openai_scenarios(client: openai.OpenAI, model: str) -> dict[str, Callable[[]
         return {"whole": answer.output_text, "deltas": deltas, "final": final.output_text, "status": final.status}
 
     def embeddings() -> Any:
-        return client.embeddings.create(model=model, input="embed", encoding_format="float").data[0].embedding
+        return client.embeddings.create(model=model, input=words["embed"], encoding_format="float").data[0].embedding
 
     return {
         "whole": whole,
@@ -118,7 +121,11 @@ def openai_scenarios(client: openai.OpenAI, model: str) -> dict[str, Callable[[]
     }
 
 
-def anthropic_scenarios(client: anthropic.Anthropic, model: str) -> dict[str, Callable[[], Any]]:
+def anthropic_scenarios(
+    client: anthropic.Anthropic, model: str, job: Mapping[str, Any]
+) -> dict[str, Callable[[], Any]]:
+    words, tool = job["words"], job["tool"]
+
     def ask(content: str, **more: Any) -> dict[str, Any]:
         return {"model": model, "max_tokens": 500, "messages": [{"role": "user", "content": content}], **more}
 
@@ -126,23 +133,23 @@ def anthropic_scenarios(client: anthropic.Anthropic, model: str) -> dict[str, Ca
         return "".join(block.text for block in message.content if block.type == "text")
 
     def whole() -> Any:
-        message = client.messages.create(**ask("greet"))
+        message = client.messages.create(**ask(words["greet"]))
         return {"text": texts(message), "finish": message.stop_reason}
 
     def streamed() -> Any:
-        with client.messages.stream(**ask("greet")) as stream:
+        with client.messages.stream(**ask(words["greet"])) as stream:
             pieces = list(stream.text_stream)
             message = stream.get_final_message()
         return {"text": "".join(pieces), "several": len(pieces) > 1, "finish": message.stop_reason}
 
     def tools() -> Any:
-        given = [{**TOOL, "input_schema": CITY}]
-        with client.messages.stream(**ask("weather", tools=given)) as stream:
+        given = [{**tool, "input_schema": CITY}]
+        with client.messages.stream(**ask(words["weather"], tools=given)) as stream:
             message = stream.get_final_message()
         uses = [block for block in message.content if block.type == "tool_use"]
         results = [{"type": "tool_result", "tool_use_id": use.id, "content": "sunny"} for use in uses]
         messages = [
-            {"role": "user", "content": "weather"},
+            {"role": "user", "content": words["weather"]},
             {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in message.content]},
             {"role": "user", "content": results},
         ]
@@ -151,14 +158,14 @@ def anthropic_scenarios(client: anthropic.Anthropic, model: str) -> dict[str, Ca
         return {"calls": calls, "finish": message.stop_reason, "then": texts(answer)}
 
     def thinking() -> Any:
-        with client.messages.stream(**ask("think")) as stream:
+        with client.messages.stream(**ask(words["think"])) as stream:
             message = stream.get_final_message()
         thoughts = [block.thinking for block in message.content if block.type == "thinking"]
         return {"thought": "".join(thoughts), "text": texts(message)}
 
     def refused() -> Any:
         try:
-            with client.messages.stream(**ask("too much")) as stream:
+            with client.messages.stream(**ask(words["too_much"])) as stream:
                 stream.get_final_message()
         except anthropic.APIStatusError as error:
             refused = isinstance(error, anthropic.BadRequestError)

@@ -1,7 +1,6 @@
 // Runs a client's scenarios against each model: the job comes by standard input, what came of it goes out as JSON.
 import { text } from "node:stream/consumers";
 
-export const TOOL = { name: "weather", description: "The weather in a city." };
 export const CITY = {
   type: "object",
   properties: { city: { type: "string" } },
@@ -11,10 +10,10 @@ export const CITY = {
 
 /** `make` gives the scenarios of one model; one that throws is told by its error, and the others go on. */
 export async function run(make) {
-  const { base, key, models } = JSON.parse(await text(process.stdin));
+  const { models, ...job } = JSON.parse(await text(process.stdin));
   const told = {};
   for (const [model, wanted] of Object.entries(models)) {
-    const scenarios = make({ base, key, model });
+    const scenarios = make({ ...job, model });
     told[model] = {};
     for (const name of wanted.filter((name) => name in scenarios)) {
       try {

@@ -1,12 +1,10 @@
 """The clients other makers publish, unmodified: each tells the same of every provider's answers."""
 
-import asyncio
-
 import openai
 import pytest
 import pytest_asyncio
-from conftest import aimock, run_node
-from python_sdks import run_anthropic, run_openai
+from clients.conftest import aimock
+from clients.running import run
 
 from gateway.registry import Database, KeyStore, ModelStore, NewModel
 from gateway.secrets import Secret
@@ -15,6 +13,8 @@ from gateway.testing.running import RunningGateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
+WORDS = {word.replace(" ", "_"): word for word in ("greet", "weather", "think", "object", "too much", "embed")}
+"""What is asked; `answers.json` answers it."""
 TEXT = "Hello to you, \U0001f389 and a café, from far away."
 CALLS = [["weather", {"city": "Paris"}], ["weather", {"city": "Rome"}]]
 EVERY = ("whole", "stream", "tools", "thinking", "object", "refused")
@@ -77,7 +77,13 @@ async def job(node, tmp_path_factory):
         key = await seeded(data_dir, environ, upstream)
         async with RunningGateway(data_dir, environ=environ) as gateway:
             models = {provider: scenarios for provider, (_, scenarios) in PROVIDERS.items()}
-            yield {"base": f"http://127.0.0.1:{gateway.port}", "key": key, "models": models}
+            yield {
+                "base": f"http://127.0.0.1:{gateway.port}",
+                "key": key,
+                "models": models,
+                "words": WORDS,
+                "tool": {"name": "weather", "description": "The weather in a city."},
+            }
             assert "Traceback" not in gateway.log
             assert "upstream-key" not in gateway.log
 
@@ -86,13 +92,7 @@ async def job(node, tmp_path_factory):
 async def told(node, job):
     """What each client told, by client, provider and scenario; each is run once."""
 
-    async def run(client: str) -> dict:
-        if client.endswith("-node") or client == "vercel":
-            return await run_node(node, f"{client.removesuffix('-node')}.mjs", job)
-        run_sdk = run_openai if client == "openai" else run_anthropic
-        return await asyncio.to_thread(run_sdk, job["base"], job["key"], job["models"])
-
-    return {client: await run(client) for client in CLIENTS}
+    return {client: await run(client, node, job) for client in CLIENTS}
 
 
 def expected(client: str, scenario: str):
