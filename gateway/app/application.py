@@ -55,7 +55,13 @@ class Application:
         self._usage = UsageDispatcher(CurrentSinks(self._generations, faults, usage_log), usage_log)
         log, limit = FieldLogger("gateway.pipeline"), settings.body_limit
         self.pipeline = Pipeline(
-            self._generations, self._usage, self.egress.capture, body_limit=limit, log=log, faults=faults
+            self._generations,
+            self._usage,
+            self.egress.capture,
+            body_limit=limit,
+            log=log,
+            faults=faults,
+            secret=lambda: self.registry.database.index,
         )
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)

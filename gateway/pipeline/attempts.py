@@ -10,6 +10,7 @@ from gateway.pipeline.clients import ClientCache
 from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import map_error
+from gateway.pipeline.names import AnswerNames
 from gateway.pipeline.observers import start_observers
 from gateway.pipeline.outcomes import settle_attempt
 from gateway.pipeline.plain import plain_relay
@@ -27,10 +28,11 @@ WHOLE: Headers = (("content-type", "application/json"),)
 class Attempts:
     """Makes attempts; each is told to health when it begins, when its content comes and when it ends."""
 
-    def __init__(self, calls: Calls, clients: ClientCache, health: Health) -> None:
+    def __init__(self, calls: Calls, clients: ClientCache, health: Health, names: AnswerNames) -> None:
         self._calls = calls
         self._clients = clients
         self._health = health
+        self._names = names
 
     async def run(self, live: Live, attempt: Attempt, race: Race | None = None) -> GatewayError | None:
         """None when the answer went to the client, the error when nothing did."""
@@ -80,7 +82,8 @@ class Attempts:
             steps = start_steps(live.generation, exchange, calls) if request.is_chat else None
             observers = start_observers(live.generation, exchange, calls)
             if request.is_chat:
-                relay = relay_for(upstream, dialect, request, steps=steps, observers=observers)
+                naming = self._names.of(attempt, dialect, request)
+                relay = relay_for(upstream, dialect, request, steps=steps, observers=observers, naming=naming)
             else:
                 relay = plain_relay(upstream, dialect, request, observers=observers)
             attempt.answer, attempt.lane = relay.answer, relay.lane

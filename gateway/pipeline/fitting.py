@@ -30,7 +30,10 @@ def fitting(generation: Generation, route: Route, request: ChatRequest) -> Route
 def _speaks(generation: Generation, model: Model, dialect: str) -> bool:
     registered = generation.providers.get(model.provider)
     # Without its provider the model is not misunderstood but out of order, which the attempt tells.
-    return registered is None or dialect in getattr(registered.object, "speaks", ())
+    if registered is None:
+        return True
+    known = getattr(registered.object, "speaks_for", None)
+    return dialect in (known(model) if known is not None else getattr(registered.object, "speaks", ()))
 
 
 def _refusal(model: Model, request: ChatRequest) -> GatewayError:

@@ -15,12 +15,14 @@ from gateway.events import (
     FrameTooLarge,
     Reasoning,
     Refusal,
+    Start,
     Text,
     ToolCall,
     Usage,
 )
 from gateway.parts import Collected
 from gateway.pipeline.intake import WHOLE_LIMIT, Intake, too_large
+from gateway.pipeline.names import Naming
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.steps import Steps
@@ -40,8 +42,9 @@ def relay_for(
     *,
     steps: Steps | None,
     observers: Observers | None,
+    naming: Naming | None = None,
 ) -> Relay:
-    """The relay of one attempt: the cheapest that tells the truth."""
+    """The relay of one attempt: the cheapest that tells the truth. `naming` names an answer that its upstream keeps."""
     spoken = upstream.dialect.name if isinstance(upstream, ByteUpstream) else ""
     writer = dialect.writer(request, spoken)
     intake = None
@@ -50,10 +53,13 @@ def relay_for(
         intake = Intake(upstream.dialect, content_type=content_type, lenient=dialect.lenient)
     same = spoken == dialect.name and hasattr(writer, "end_marker")
     answer = Answer(request.choices, dialect=spoken)
+    if same and intake is not None and hasattr(writer, "follow"):
+        writer.follow(intake.reader, naming.told if naming is not None else str)
     if not request.stream:
-        return WholeRelay(intake, writer, answer, steps=steps, observers=observers, same=same)
+        return WholeRelay(intake, writer, answer, steps=steps, observers=observers, same=same, naming=naming)
     if same and steps is None:
-        return ExactRelay(intake, writer, answer, observers=observers, withholds_usage=request.adds_usage)
+        withholds = request.adds_usage
+        return ExactRelay(intake, writer, answer, observers=observers, withholds_usage=withholds, naming=naming)
     if same and hasattr(writer, "patch"):
         return ParsedRelay(intake, writer, answer, steps=steps, observers=observers, withholds_usage=request.adds_usage)
     return Relay(intake, writer, answer, steps=steps, observers=observers, lane="parsed" if same else "translated")
@@ -66,7 +72,7 @@ class ExactRelay(Relay):
     observes more.
     """
 
-    __slots__ = ("_look", "_pick", "_withholds_usage")
+    __slots__ = ("_look", "_naming", "_pick", "_withholds_usage")
 
     def __init__(
         self,
@@ -76,8 +82,10 @@ class ExactRelay(Relay):
         *,
         observers: Observers | None,
         withholds_usage: bool,
+        naming: Naming | None = None,
     ) -> None:
         super().__init__(intake, writer, answer, observers=observers, lane="exact")
+        self._naming = naming
         assert intake is not None
         read: _Look = intake.reader.read
         self._look: _Look = read
@@ -138,6 +146,8 @@ class ExactRelay(Relay):
             self._observers.tell(events)
         if self._withholds_usage and all(isinstance(event, Usage) for event in events):
             return b""
+        if self._naming is not None and (isinstance(events[0], Start) or isinstance(events[-1], End)):
+            return self._naming.spliced(frame.raw, self.answer.name)
         return frame.raw
 
     def _release(self, out: bytes) -> bytes:
@@ -211,7 +221,7 @@ class WholeRelay(Relay):
     Where both sides speak one dialect and nothing was changed, the upstream's body is the client's.
     """
 
-    __slots__ = ("_same", "_unchanged")
+    __slots__ = ("_naming", "_same", "_unchanged")
 
     whole: ClassVar[bool] = True
 
@@ -224,6 +234,7 @@ class WholeRelay(Relay):
         steps: Steps | None,
         observers: Observers | None,
         same: bool,
+        naming: Naming | None = None,
     ) -> None:
         lane: Lane = "translated" if not same else "exact" if steps is None else "parsed"
         super().__init__(intake, writer, answer, steps=steps, observers=observers, lane=lane)
@@ -231,6 +242,7 @@ class WholeRelay(Relay):
             intake.body_limit = WHOLE_LIMIT
         answer.collected = Collected()
         self._same = same
+        self._naming = naming
         self._unchanged = True
 
     @property
@@ -253,9 +265,9 @@ class WholeRelay(Relay):
             return b""
         self.open = True
         body = self._intake.body if self._intake is not None and self._same else b""
-        if body and self._unchanged:
-            return body
         writer = cast("AnswerWriter", self._writer)
-        if body and hasattr(writer, "patch_answer"):
-            return cast("bytes", cast("Any", writer).patch_answer(body, self.answer))
-        return writer.answer(self.answer)
+        if body and not self._unchanged and hasattr(writer, "patch_answer"):
+            body = cast("bytes", cast("Any", writer).patch_answer(body, self.answer))
+        elif not (body and self._unchanged):
+            return writer.answer(self.answer)
+        return body if self._naming is None else self._naming.spliced(body, self.answer.name)

@@ -10,6 +10,7 @@ from gateway.pipeline.calls import Calls
 from gateway.pipeline.choosing import Choice, choose
 from gateway.pipeline.clients import ClientCache
 from gateway.pipeline.live import Live
+from gateway.pipeline.names import AnswerNames
 from gateway.pipeline.race import Race
 from gateway.protocols import Logger
 from gateway.requests import ChatRequest
@@ -21,14 +22,14 @@ from gateway.terms import Hedge
 class Router:
     """Tries a route's models until one answers; nothing is tried again once content went out."""
 
-    def __init__(self, calls: Calls, log: Logger) -> None:
+    def __init__(self, calls: Calls, log: Logger, names: AnswerNames) -> None:
         self._calls = calls
         self._log = log
         self.health = Health()
         self._budgets = RetryBudgets()
         self.paces = Paces()
         self.clients = ClientCache(log)
-        self._attempts = Attempts(calls, self.clients, self.health)
+        self._attempts = Attempts(calls, self.clients, self.health, names)
 
     async def run(self, live: Live) -> None:
         """Answer the exchange; raises the last attempt's error when none could."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
@@ -19,12 +19,13 @@ from gateway.pipeline.explanation import Explanation, Question
 from gateway.pipeline.headers import forwarding, topology
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
+from gateway.pipeline.names import AnswerNames
 from gateway.pipeline.outcomes import outcome_of
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.pipeline.router import Router
 from gateway.pipeline.settled import tell_settled
-from gateway.pipeline.stages import admit, authenticate, look_up, transform
+from gateway.pipeline.stages import admit, authenticate, go_on, look_up, transform
 from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Send
 from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
@@ -47,7 +48,9 @@ class Pipeline:
         body_limit: int,
         log: Logger,
         faults: Faults | None = None,
+        secret: Callable[[], bytes] | None = None,
     ) -> None:
+        """`secret` proves the names of answers, and is the same in every process; without it, one of this process."""
         self._generations = generations
         self._usage = usage
         self._capture = capture
@@ -56,7 +59,8 @@ class Pipeline:
         self.faults = faults or Faults()
         """What plugins did wrong so far."""
         self._calls = Calls(self.faults, log)
-        self._router = Router(self._calls, log)
+        self._names = AnswerNames(secret or _process_secret())
+        self._router = Router(self._calls, log, self._names)
         self._settling: set[asyncio.Task[None]] = set()
         self._running: set[Live] = set()
         self._idle = asyncio.Event()
@@ -163,6 +167,7 @@ class Pipeline:
             exchange.route = await look_up(generation, exchange, calls)
             await admit(generation, exchange, calls, live.acquired)
             exchange.request = await transform(generation, exchange, calls)
+            go_on(exchange, dialect, self._names)
             await self._router.run(live)
         except ClientLeft:
             live.cause = Cause.CLIENT_GONE
@@ -244,6 +249,11 @@ class Pipeline:
                 await self._idle.wait()
         except TimeoutError:
             return
+
+
+def _process_secret() -> Callable[[], bytes]:
+    secret = os.urandom(32)
+    return lambda: secret
 
 
 def _secrets(exchange: Exchange) -> Iterable[Secret]:

@@ -5,7 +5,8 @@ import msgspec
 from gateway.domain import Credentials, Exchange, Principal, Route, Scope
 from gateway.errors import GatewayError, InvalidRequest, LookupFailed, ModelNotFound, PermissionDenied, Unauthenticated
 from gateway.pipeline.calls import Calls, skips
-from gateway.protocols import Limiter
+from gateway.pipeline.names import AnswerNames, AnswerNotFound, continued
+from gateway.protocols import ClientDialect, Limiter
 from gateway.requests import ChatRequest, NotChat
 from gateway.runtime import Generation, Registered
 
@@ -106,3 +107,20 @@ async def transform(generation: Generation, exchange: Exchange, calls: Calls) ->
             calls.faults.worked(changer.plugin, "request_transforms")
             request = changed
     return request
+
+
+def go_on(exchange: Exchange, dialect: ClientDialect, names: AnswerNames) -> None:
+    """A request that goes on from an earlier answer is the model's that made it; raises `AnswerNotFound`."""
+    request, route, principal = exchange.request, exchange.route, exchange.principal
+    assert request is not None
+    assert route is not None
+    assert principal is not None
+    exchange.request, kept = continued(names, dialect, request, principal)
+    if kept is None:
+        return
+    targets = tuple(model for model in route.targets if model.id == kept.model)
+    if not targets:
+        raise AnswerNotFound(
+            f'The response was made by a model that "{route.name}" does not stand for.', param="previous_response_id"
+        )
+    exchange.route = msgspec.structs.replace(route, targets=targets)

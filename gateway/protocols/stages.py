@@ -35,6 +35,7 @@ class Provider(Protocol):
 
     Optional attribute `speaks`: the names of the client dialects (`ChatRequest.dialect`) whose requests its clients
     send as they are. Without it, it is asked chats alone, and none with fields that bind them to their dialect.
+    Where that hangs on the model, the optional method `speaks_for(model)` says them instead.
     """
 
     name: str

@@ -13,6 +13,7 @@ from gateway.domain import Model, Quirks
 from gateway.requests import ChatRequest, Fields
 from gateway.wire.chat import CHAT
 from gateway.wire.json import decode_value
+from gateway.wire.responses import RESPONSES
 
 
 class ModelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +68,10 @@ class Vendor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def write_chat(self, request: ChatRequest, model: Model) -> bytes:
         """The body of a chat completion; a client that is to be taken at its word (`verbatim`) meets no table."""
         return CHAT.write_request(request, model, None if request.verbatim else partial(self.quirks_for, model))
+
+    def write_responses(self, request: ChatRequest, model: Model) -> bytes:
+        """The same for a request of the responses dialect."""
+        return RESPONSES.write_request(request, model, None if request.verbatim else partial(self.quirks_for, model))
 
 
 class Vendors:

@@ -24,15 +24,20 @@ def envelope(message: str, *, type: str, code: Any, param: Any = None) -> bytes:
 
 
 def failure_envelope(failure: Failure) -> bytes:
-    """What a stream that broke is told with; the upstream's own error where it sent one."""
+    """What a stream that broke is told with."""
+    return msgspec.json.encode({"error": failure_error(failure)})
+
+
+def failure_error(failure: Failure) -> dict[str, Any]:
+    """The error object of a stream that broke; the upstream's own words where it sent some."""
     said = failure.native if isinstance(failure.native, dict) else {}
     kind, code = said.get("type"), said.get("code")
-    return envelope(
-        failure.message,
-        type=kind if isinstance(kind, str) else "api_error",
-        code=failure.code if code is None else code,
-        param=said.get("param"),
-    )
+    return {
+        "message": failure.message,
+        "type": kind if isinstance(kind, str) else "api_error",
+        "param": said.get("param"),
+        "code": failure.code if code is None else code,
+    }
 
 
 def error_answer(error: GatewayError) -> tuple[int, Headers, bytes]:

@@ -12,6 +12,7 @@ from gateway.providers.headers import merged, with_client
 from gateway.providers.vendors import Vendor
 from gateway.wire.chat import CHAT
 from gateway.wire.plain import PLAIN
+from gateway.wire.responses import RESPONSES
 
 ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({PLAIN.name: PLAIN})
 """The dialects besides chat completions, by name."""
@@ -19,11 +20,7 @@ _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-
-def spoken(request: ChatRequest) -> UpstreamDialect:
-    """The dialect that a request is written in, and its answer read: its own, or chat completions."""
-    return ALSO.get(request.dialect, CHAT)
+_PATHS: Final = {CHAT.name: "/chat/completions", RESPONSES.name: "/responses"}
 
 
 class Destination:
@@ -43,23 +40,37 @@ class Destination:
             ("authorization", f"Bearer {model.api_key.reveal()}".strip(_HTTP_WHITE_SPACE)),
         )
 
+    def dialect(self, request: ChatRequest, model: Model) -> UpstreamDialect:
+        """What a request is written in, and its answer read: its own dialect where the upstream can, else chat."""
+        if request.dialect != RESPONSES.name:
+            return ALSO.get(request.dialect, CHAT)
+        can = "responses" in model.capabilities or "responses" in self._vendor.capabilities
+        return RESPONSES if can else CHAT
+
     async def send(self, request: ChatRequest, attempt: Attempt) -> ByteStream:
         """Send the request and return once the response's head is there, whatever its status but a redirect.
 
         Raises what `Egress.send` raises; a key or header that no HTTP header can hold is `UpstreamUnreachable`.
         """
-        model, dialect = attempt.model, spoken(request)
+        model, dialect = attempt.model, self.dialect(request, attempt.model)
         body = await self._egress.send(
             "POST",
-            self._base_url + ("/chat/completions" if dialect is CHAT else request.path),
+            self._base_url + (_PATHS.get(dialect.name) or request.path),
             headers=_checked(merged(with_client(self._headers, request, dialect), model)),
-            body=self._vendor.write_chat(request, model) if dialect is CHAT else dialect.write_request(request, model),
+            body=self._written(request, model, dialect),
             tenant=model.tenant,
             timeouts=model.timeouts,
             fresh=_follows_a_stale_connection(attempt),
         )
         attempt.upstream_status = body.status
         return body
+
+    def _written(self, request: ChatRequest, model: Model, dialect: UpstreamDialect) -> bytes:
+        if dialect is CHAT:
+            return self._vendor.write_chat(request, model)
+        if dialect is RESPONSES:
+            return self._vendor.write_responses(request, model)
+        return dialect.write_request(request, model)
 
 
 def _checked(headers: Headers) -> Headers:

@@ -3,7 +3,7 @@
 from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamFault
 from gateway.errors import InvalidUpstreamUrl
 from gateway_openai.collect import collect
-from gateway_openai.destination import Destination, spoken
+from gateway_openai.destination import Destination
 from gateway_openai.library import Library
 
 
@@ -26,7 +26,7 @@ class DirectClient:
 
             raise connection_failure(error) from error
         if body.status < 400:
-            return ByteUpstream(spoken(request), body)
+            return ByteUpstream(self._destination.dialect(request, attempt.model), body)
         content = await collect(body)
         await self._library.load()
         from gateway_openai.failures import status_failure

@@ -6,6 +6,7 @@ from gateway import Model, Provider, ProviderClient
 from gateway.protocols import Egress
 from gateway.providers.vendors import Vendor, Vendors
 from gateway.wire.chat import CHAT
+from gateway.wire.responses import RESPONSES
 from gateway_openai.destination import ALSO, Destination
 from gateway_openai.direct import DirectClient
 from gateway_openai.library import Library
@@ -34,6 +35,11 @@ class OpenAIProvider:
         self.vendor = self._table.rows[name]
         self.base_url = self.vendor.base_url
         self._library = Library()
+
+    def speaks_for(self, model: Model) -> frozenset[str]:
+        """The dialects whose requests that model is asked as they are."""
+        can = model.capabilities | self._vendor(model).capabilities
+        return self.speaks | {RESPONSES.name} if RESPONSES.name in can else self.speaks
 
     def connect(self, model: Model) -> ProviderClient:
         """A client for this model's base URL and credential."""

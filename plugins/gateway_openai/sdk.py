@@ -7,16 +7,17 @@ direct lane would send. What remains the SDK's is its client, its send loop and 
 
 import itertools
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 import openai
 
-from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamFault
+from gateway import Attempt, ByteUpstream, ChatRequest, UpstreamDialect, UpstreamFault
 from gateway.errors import InvalidUpstreamUrl
 from gateway.protocols import ByteStream
+from gateway.wire.responses import RESPONSES
 from gateway_openai.collect import collect
-from gateway_openai.destination import Destination, spoken
+from gateway_openai.destination import Destination
 from gateway_openai.failures import PLACEHOLDER, response, transport_failure
 
 _CALL: Final = "x-gateway-call"
@@ -28,6 +29,7 @@ class SdkClient:
     def __init__(self, destination: Destination) -> None:
         self._calls: dict[str, tuple[ChatRequest, Attempt]] = {}
         self._numbers = itertools.count()
+        self._destination = destination
         transport = _Transport(destination, self._calls)
         self._client = _Client(
             api_key="unused",  # None would take OPENAI_API_KEY
@@ -41,19 +43,25 @@ class SdkClient:
 
     async def open(self, request: ChatRequest, attempt: Attempt) -> ByteUpstream:
         """Send the request by the SDK; its exceptions pass as they are."""
-        call = str(next(self._numbers))
+        call, dialect = str(next(self._numbers)), self._destination.dialect(request, attempt.model)
+        model = attempt.model.model_id.encode("utf-8", "replace").decode()
         self._calls[call] = (request, attempt)
         try:
-            answer = await self._client.chat.completions.with_streaming_response.create(
-                model=attempt.model.model_id.encode("utf-8", "replace").decode(),
-                messages=[],
-                stream=request.stream,
-                extra_headers={_CALL: call},
-            ).__aenter__()
+            answer = await self._call(dialect, model, stream=request.stream, call=call).__aenter__()
         finally:
             del self._calls[call]
         # The context is not left: all it would close is this stream, and whoever takes the bytes closes that.
-        return ByteUpstream(spoken(request), answer.http_response.extensions["egress"])
+        return ByteUpstream(dialect, answer.http_response.extensions["egress"])
+
+    def _call(self, dialect: UpstreamDialect, model: str, *, stream: bool, call: str) -> Any:
+        headers = {_CALL: call}
+        if dialect is RESPONSES:
+            return self._client.responses.with_streaming_response.create(
+                model=model, input="", stream=stream, extra_headers=headers
+            )
+        return self._client.chat.completions.with_streaming_response.create(
+            model=model, messages=[], stream=stream, extra_headers=headers
+        )
 
     async def aclose(self) -> None:
         """Close the SDK's client; answers already open go on, their connections belong to egress."""

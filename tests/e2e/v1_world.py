@@ -34,12 +34,18 @@ class World:
 
 @asynccontextmanager
 async def worlds(data_dir, *arguments, providers=("openai",)):
-    """A function that takes a provider's next model and gives its upstream something to play."""
+    """A function that takes a provider's next model and gives its upstream something to play.
+
+    `openai+responses` is the provider `openai` with models of that capability.
+    """
     async with ScriptedUpstream() as upstream:
         names = {provider: [f"{provider}-{number}" for number in range(MODELS)] for provider in providers}
         models = [
-            NewModel(name=name, base_url=upstream.play(name), model_id="up", provider=provider)
+            NewModel(
+                name=name, base_url=upstream.play(name), model_id="up", provider=kind, capabilities=tuple(can.split())
+            )
             for provider in providers
+            for kind, _, can in [provider.partition("+")]
             for name in names[provider]
         ]
         environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]'}

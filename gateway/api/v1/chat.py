@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions` and `POST /v1/messages`: one exchange each, told apart by the client's dialect."""
+"""`POST /v1/chat/completions`, `/v1/messages`, `/v1/responses`: one exchange each, told apart by the dialect."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,11 +14,13 @@ from gateway.api.refusal import refusal
 from gateway.protocols import ClientDialect
 from gateway.wire.chat import CHAT_CLIENT
 from gateway.wire.messages import MESSAGES_CLIENT
+from gateway.wire.responses import RESPONSES_CLIENT
 
 Serve: TypeAlias = Callable[[Scope, Receive, Any, ClientDialect], Awaitable[None]]
 _SURFACES: Final[tuple[tuple[str, ClientDialect], ...]] = (
     ("/v1/chat/completions", CHAT_CLIENT),
     ("/v1/messages", MESSAGES_CLIENT),
+    ("/v1/responses", RESPONSES_CLIENT),
 )
 
 

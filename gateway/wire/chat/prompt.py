@@ -36,9 +36,22 @@ _SAID: Final = (
 _SAID_TOO: Final = ("n", "seed", "response_format", "reasoning_effort", "parallel_tool_calls")
 _READ: Final = frozenset((*_ADDRESS, *_SAID, *_SAID_TOO))
 _KNOWN: Final = frozenset(
-    ("frequency_penalty", "logit_bias", "metadata", "presence_penalty", "service_tier", "top_k", "user", "verbosity")
+    (
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "metadata",
+        "presence_penalty",
+        "service_tier",
+        "top_k",
+        "top_logprobs",
+        "user",
+        "verbosity",
+    )
 )
 """What another dialect's requests say besides, and chat upstreams know."""
+_UNSAID: Final = frozenset(("background", "include", "store", "stream_options"))
+"""What has nothing to say to a chat upstream."""
 _TIERS: Final = ("auto", "default", "flex", "priority", "scale")
 _SYSTEM: Final = ("system", "developer")
 
@@ -92,6 +105,8 @@ class ChatPrompts:
             chosen = prompt.tool_choice
             changes["tool_choice"] = None if chosen is None else encode_value(write_tool_choice(chosen))
         for name, value in prompt.extra.items():
+            if not fields and (value is None or name in _UNSAID):
+                continue
             if not fields and (name not in _KNOWN or (name == "service_tier" and value not in _TIERS)):
                 lost.append(name)
             elif name not in before.extra or before.extra[name] != value:

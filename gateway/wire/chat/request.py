@@ -21,7 +21,8 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
     given = request.fields if request.dialect == "chat" else _translated(request)
     fields = written(given, model, keeps_model=request.keeps_model)
     quirks = model.quirks if quirks_for is None else quirks_for(fields)
-    if request.adds_usage and "stream_options" not in quirks.omit:
+    asks = request.adds_usage or (request.stream and request.dialect != "chat")  # others are told without asking
+    if asks and "stream_options" not in quirks.omit:
         fields["stream_options"] = _asking_for_usage(fields.get("stream_options"))
     return encoded(fitted(fields, quirks, choices=request.choices))
 

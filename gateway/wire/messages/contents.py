@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.events import Citation, Finish, FinishReason, Usage
 from gateway.prompt import Part, ReasoningPart, TextPart, ToolCallPart
 from gateway.wire.json import arguments_object
-from gateway.wire.messages.marks import marked
+from gateway.wire.marks import marked
 
 Json = dict[str, Any]
 _WORDS: Final[Mapping[FinishReason, str]] = {
@@ -78,8 +78,8 @@ def block(part: Part, citations: Sequence[Citation], maker: str) -> Json | None:
         return said
     if isinstance(part, ReasoningPart):
         if part.redacted is not None:
-            return {"type": "redacted_thinking", "data": marked(part.redacted, maker)}
-        return {"type": "thinking", "thinking": part.text, "signature": marked(part.signature, maker)}
+            return {"type": "redacted_thinking", "data": marked(part.redacted, maker, "messages")}
+        return {"type": "thinking", "thinking": part.text, "signature": marked(part.signature, maker, "messages")}
     if isinstance(part, ToolCallPart):
         return {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments_object(part.arguments)}
     return None

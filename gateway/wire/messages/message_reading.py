@@ -17,7 +17,7 @@ from gateway.prompt import (
     ToolResultPart,
 )
 from gateway.wire.json import encode_value
-from gateway.wire.messages.marks import unmarked
+from gateway.wire.marks import unmarked
 from gateway.wire.reading import boolean, listed, nothing_else, objected, optional_text, text
 
 _ROLES: Final[Mapping[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
@@ -58,12 +58,12 @@ def _read_block(value: Any, where: str) -> Part:
     if kind == "document":
         return _read_media("file", given, where)
     if kind == "thinking":
-        signature, maker = unmarked(optional_text(given.get("signature"), f"{where}.signature") or "")
+        signature, maker = unmarked(optional_text(given.get("signature"), f"{where}.signature") or "", "messages")
         words = text(given.get("thinking"), f"{where}.thinking")
         extra = _extra(given, "thinking", "signature")
         return ReasoningPart(text=words, signature=signature, maker=maker, extra=extra)
     if kind == "redacted_thinking":
-        data, maker = unmarked(text(given.get("data"), f"{where}.data"))
+        data, maker = unmarked(text(given.get("data"), f"{where}.data"), "messages")
         return ReasoningPart(redacted=data, maker=maker, extra=_extra(given, "data"))
     if kind == "tool_use":
         return ToolCallPart(

@@ -15,7 +15,7 @@ from gateway.prompt import (
     ToolResultPart,
 )
 from gateway.wire.json import arguments_object
-from gateway.wire.messages.marks import marked
+from gateway.wire.marks import marked
 from gateway.wire.messages.media import write_media
 
 _Json = dict[str, Any]
@@ -120,10 +120,10 @@ def _thinking(part: ReasoningPart, *, own: bool) -> _Json | None:
         return None
     maker = part.maker or "messages"
     if part.redacted is not None:
-        return {"type": "redacted_thinking", "data": marked(part.redacted, maker)}
+        return {"type": "redacted_thinking", "data": marked(part.redacted, maker, "messages")}
     if not own and part.signature is None:
         return None
-    return {"type": "thinking", "thinking": part.text, "signature": marked(part.signature, maker)}
+    return {"type": "thinking", "thinking": part.text, "signature": marked(part.signature, maker, "messages")}
 
 
 def _of(kind: type[Part], parts: Sequence[Part], wanted: bool) -> list[Part]:

@@ -22,7 +22,9 @@ _KNOWN: Final = frozenset(
     ("cache_control", "container", "context_management", "inference_geo", "mcp_servers", "speed", "thinking", "top_k")
 )
 """What another dialect's requests say besides, and messages upstreams know."""
-_UNSAID: Final = frozenset(("stream_options", "store", "n", "modalities", "metadata", "user", "service_tier"))
+_UNSAID: Final = frozenset(
+    ("background", "include", "metadata", "modalities", "n", "service_tier", "store", "stream_options", "user")
+)
 _TIERS: Final = {"auto": "auto", "default": "standard_only"}
 _HOTTEST: Final = 1.0
 

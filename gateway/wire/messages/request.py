@@ -9,7 +9,7 @@ from gateway.domain import Model
 from gateway.requests import ChatRequest
 from gateway.wire.fields import bent, encoded, written
 from gateway.wire.json import decode_value, encode_value
-from gateway.wire.messages.marks import FOREIGN, is_foreign
+from gateway.wire.marks import FOREIGN, is_foreign
 from gateway.wire.messages.prompt import MESSAGES_PROMPTS
 
 MOST_TOKENS: Final = 4096

@@ -23,10 +23,10 @@ from gateway.events import (
 from gateway.parts import PartNumbers
 from gateway.prompt import TextPart, ToolCallPart
 from gateway.wire.json import decode_value, encode_value
+from gateway.wire.marks import marked
 from gateway.wire.messages.contents import Json, block, cited, stop, tokens
 from gateway.wire.messages.errors import failure_envelope
 from gateway.wire.messages.foreign import ForeignBlocks, began_with
-from gateway.wire.messages.marks import marked
 from gateway.wire.messages.patching import patched_content
 
 _encode: Final = msgspec.json.encode
@@ -202,7 +202,7 @@ class MessagesWriter:
         if event.redacted is not None:
             self._numbers.number(event)
             out, index = self._begin() + self._close(), self._take()
-            start = {"type": "redacted_thinking", "data": marked(event.redacted, self._upstream)}
+            start = {"type": "redacted_thinking", "data": marked(event.redacted, self._upstream, "messages")}
             return out + _event("content_block_start", {"index": index, "content_block": start}) + _stop(index)
         delta = {"type": "thinking_delta", "thinking": event.text}
         out, index = self._opened(self._numbers.number(event), "thinking")
@@ -210,7 +210,8 @@ class MessagesWriter:
             out += _delta(index, delta)
         if event.signature is not None:
             self._signed = True
-            out += _delta(index, {"type": "signature_delta", "signature": marked(event.signature, self._upstream)})
+            signature = marked(event.signature, self._upstream, "messages")
+            out += _delta(index, {"type": "signature_delta", "signature": signature})
         return out
 
     def _call(self, event: ToolCall) -> bytes:
@@ -266,7 +267,7 @@ class MessagesWriter:
             return b""
         (_, kind, index), self._open = self._open, None
         if kind == "thinking" and not self._signed and not self._own:
-            signature = marked(None, self._upstream)
+            signature = marked(None, self._upstream, "messages")
             return _delta(index, {"type": "signature_delta", "signature": signature}) + _stop(index)
         return _stop(index)
 

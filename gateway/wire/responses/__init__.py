@@ -1,0 +1,7 @@
+"""The responses dialect."""
+
+from gateway.wire.responses.client import RESPONSES_CLIENT
+from gateway.wire.responses.dialect import RESPONSES, Responses
+from gateway.wire.responses.prompt import RESPONSES_PROMPTS
+
+__all__ = ("RESPONSES", "RESPONSES_CLIENT", "RESPONSES_PROMPTS", "Responses")
