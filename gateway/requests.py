@@ -1,6 +1,6 @@
 """What a client asked for: every top-level field exactly as it was sent, and the same as a prompt on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -113,11 +113,15 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
         Raises `InvalidRequest` naming it where the request is strict.
         """
         written = codec.write(self.prompt, Prompt(), {})
-        lost = tuple(dict.fromkeys((*self.lost, *written.lost)))
+        self.lose(written.lost)
+        return {name: value for name, value in written.fields.items() if value is not None}
+
+    def lose(self, names: Iterable[str]) -> None:
+        """Note what a translation has no place for; raises `InvalidRequest` naming it where the request is strict."""
+        lost = tuple(dict.fromkeys((*self.lost, *names)))
         if lost and self.strict:
             raise InvalidRequest(f"The model of this request has no place for: {', '.join(lost)}.", param=lost[0])
         msgspec.structs.force_setattr(self, "lost", lost)
-        return {name: value for name, value in written.fields.items() if value is not None}
 
     def with_fields(self, **changes: msgspec.Raw | None) -> "ChatRequest":
         """A copy with these fields replaced or added; None removes one."""

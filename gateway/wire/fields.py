@@ -32,19 +32,19 @@ def asked_model(request: ChatRequest, model: Model) -> str:
     return model.model_id
 
 
-def told(said: Mapping[str, Any], model: Model, *, inner: str = "") -> bytes:
-    """What is said in an upstream's own words, as bytes: the model's defaults behind it, inside objects too, and its
-    quirks applied. What they omit is also left out of the object called `inner`.
+def told(said: Mapping[str, Any], defaults: Mapping[str, Any], quirks: Quirks, *, inner: str = "") -> bytes:
+    """What is said in an upstream's own words, as bytes: the defaults behind it, inside objects too, and the quirks
+    applied. What these omit is also left out of the object called `inner`.
     """
     out = dict(said)
-    for name, value in model.parameters.items():
+    for name, value in defaults.items():
         if name not in out:
             out[name] = value
         elif isinstance(value, Mapping) and isinstance(out[name], Mapping):
             out[name] = {**value, **out[name]}
     if isinstance(config := out.get(inner), Mapping):
-        out[inner] = {name: value for name, value in config.items() if name not in model.quirks.omit}
-    return encoded(bent({name: encode_value(value) for name, value in out.items()}, model.quirks))
+        out[inner] = {name: value for name, value in config.items() if name not in quirks.omit}
+    return encoded(bent({name: encode_value(value) for name, value in out.items()}, quirks))
 
 
 def bent(fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> dict[str, msgspec.Raw]:

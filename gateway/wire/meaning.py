@@ -1,7 +1,13 @@
-"""What a foreign upstream cannot be asked without another thing being meant: refused, never left out."""
+"""What a foreign upstream cannot be asked: refused where another thing would be meant, else named and left out."""
+
+from collections.abc import Set
+from typing import Final
 
 from gateway.errors import InvalidRequest
-from gateway.prompt import Prompt
+from gateway.prompt import OpaquePart, OpaqueTool, Prompt, ToolResultPart
+
+_NOT_MISSED: Final = frozenset(("modalities", "n", "previous_response_id", "store", "stream_options"))
+"""What has been seen to, or is nobody's business but the gateway's."""
 
 
 def refuse_other_meaning(prompt: Prompt) -> None:
@@ -12,3 +18,17 @@ def refuse_other_meaning(prompt: Prompt) -> None:
         raise InvalidRequest("The model of this request does not answer with sound.", param="modalities")
     if prompt.extra.get("previous_response_id") is not None:
         raise InvalidRequest("The model of this request remembers no answers.", param="previous_response_id")
+
+
+def lost_words(prompt: Prompt, known: Set[str]) -> list[str]:
+    """The names of what was said besides and is not `known`, and of what only another maker can read."""
+    lost = [name for name, value in prompt.extra.items() if value is not None and name not in known | _NOT_MISSED]
+    results = [part.parts for m in prompt.messages for part in m.parts if isinstance(part, ToolResultPart)]
+    said = [prompt.system, *(message.parts for message in prompt.messages), *results]
+    if any(isinstance(part, OpaquePart) for parts in said for part in parts):
+        lost.append("messages")
+    if any(message.name is not None for message in prompt.messages):
+        lost.append("name")
+    if any(isinstance(tool, OpaqueTool) for tool in prompt.tools):
+        lost.append("tools")
+    return lost

@@ -7,10 +7,10 @@ from typing import Any, Final
 from gateway import ChatRequest, Model, Prompt, TextPart
 from gateway.wire.fields import asked_model, told
 from gateway.wire.json import encode_value
-from gateway.wire.meaning import refuse_other_meaning
+from gateway.wire.meaning import lost_words, refuse_other_meaning
 from gateway.wire.messages.generations import SAMPLING_UNTIL, generation
 from gateway_bedrock.messages import MessageWriter
-from gateway_bedrock.thinking import limit, said_thinking
+from gateway_bedrock.thinking import limit, said_thinking, thinks
 from gateway_bedrock.tools import tool_config
 
 _Json = dict[str, Any]
@@ -29,6 +29,7 @@ _OWN: Final = frozenset(
     )
 )
 """Converse's own words, taken from the requests of any client."""
+_KNOWN: Final = _OWN | {"service_tier", "thinking", "top_k"}
 _TIERS: Final[Mapping[str, str]] = MappingProxyType({"default": "default", "flex": "flex", "priority": "priority"})
 _HOTTEST: Final = 1.0
 
@@ -38,7 +39,10 @@ def write_request(request: ChatRequest, model: Model) -> bytes:
 
     Raises `InvalidRequest` for what cannot be said without another meaning.
     """
-    return told(_said(request.prompt, asked_model(request, model)), model, inner="inferenceConfig")
+    model_id = asked_model(request, model)
+    body = told(_said(request.prompt, model_id), model.parameters, model.quirks, inner="inferenceConfig")
+    request.lose(_lost(request.prompt, model_id))
+    return body
 
 
 def _said(prompt: Prompt, model_id: str) -> _Json:
@@ -67,6 +71,20 @@ def _said(prompt: Prompt, model_id: str) -> _Json:
         given, before = prompt.extra[name], said.get(name)
         said[name] = {**before, **given} if isinstance(before, dict) and isinstance(given, dict) else given
     return {name: value for name, value in said.items() if value or name == "messages"}
+
+
+def _lost(prompt: Prompt, model_id: str) -> list[str]:
+    """The names of what has no place."""
+    choice, form = prompt.tool_choice, prompt.response_format
+    unsaid = {
+        "seed": prompt.seed is not None,
+        "temperature": prompt.temperature is not None and _inference(prompt, model_id, None).get("temperature") is None,
+        "response_format": form is not None and form.kind == "json",
+        "reasoning": thinks(prompt.reasoning) and said_thinking(prompt, model_id) == ({}, {}),
+        "parallel_tools": prompt.parallel_tools is False,
+        "tool_choice": choice is not None and choice.mode == "none" and tool_config(prompt) is not None,
+    }
+    return [*lost_words(prompt, _KNOWN), *(name for name, lost in unsaid.items() if lost)]
 
 
 def _inference(prompt: Prompt, model_id: str, most: int | None) -> _Json:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
@@ -231,3 +232,11 @@ def test_what_would_mean_something_else_is_refused(asked: dict[str, Any]) -> Non
 def test_a_tool_of_free_text_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="free-text"):
         sent(chat(tools=[{"type": "custom", "custom": {"name": "shell"}}]))
+
+
+def test_what_has_no_place_is_named() -> None:
+    asked = chat(seed=1, logit_bias={}, response_format={"type": "json_object"}, parallel_tool_calls=False, top_k=3)
+    sent(asked)
+    assert set(asked.lost) == {"seed", "logit_bias", "response_format", "parallel_tools"}
+    with pytest.raises(InvalidRequest, match="seed"):
+        sent(msgspec.structs.replace(chat(seed=1), strict=True))

@@ -1,7 +1,5 @@
 """The last step of a request that is written in an upstream's own words."""
 
-import msgspec
-
 from gateway import Model
 from gateway.domain import Quirks
 from gateway.testing.asked import chat_request
@@ -9,18 +7,20 @@ from gateway.wire.fields import asked_model, told
 from gateway.wire.json import decode_said
 from gateway.wire.messages import MESSAGES
 
-MODEL = Model(id="1", name="m", model_id="up", base_url="", parameters={"options": {"a": 1, "b": 2}, "c": 3})
+DEFAULTS = {"options": {"a": 1, "b": 2}, "c": 3}
+MODEL = Model(id="1", name="m", model_id="up", base_url="")
 
 
 def test_defaults_fill_objects_too_and_take_no_place() -> None:
-    said = decode_said(told({"options": {"a": 9}, "d": 4}, MODEL))
+    said = decode_said(told({"options": {"a": 9}, "d": 4}, DEFAULTS, Quirks()))
     assert said == {"options": {"a": 9, "b": 2}, "d": 4, "c": 3}
-    assert decode_said(told({"options": None}, MODEL))["options"] is None
+    assert decode_said(told({"options": None}, DEFAULTS, Quirks()))["options"] is None
 
 
 def test_quirks_reach_into_one_object() -> None:
-    quirky = msgspec.structs.replace(MODEL, quirks=Quirks(omit=frozenset({"a", "d"}), rename={"c": "see"}))
-    assert decode_said(told({"options": {"a": 9}, "d": 4}, quirky, inner="options")) == {"options": {"b": 2}, "see": 3}
+    quirks = Quirks(omit=frozenset({"a", "d"}), rename={"c": "see"})
+    body = told({"options": {"a": 9}, "d": 4}, DEFAULTS, quirks, inner="options")
+    assert decode_said(body) == {"options": {"b": 2}, "see": 3}
 
 
 def test_the_model_is_the_clients_word_only_where_it_names_the_upstreams() -> None:
