@@ -1,10 +1,10 @@
-"""Puts models and keys into a gateway's database before it starts, as its own command line would."""
+"""Puts models, routes and keys into a gateway's database before it starts, as its own command line would."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gateway.registry import Database, KeyStore, ModelStore, NewModel
+from gateway.registry import Database, KeyStore, ModelStore, NewModel, NewRoute, RouteStore
 from gateway.settings import load_settings
 
 
@@ -13,11 +13,12 @@ async def seed(
     environ: Mapping[str, str],
     *,
     models: Iterable[NewModel] = (),
+    routes: Iterable[NewRoute] = (),
     keys: Mapping[str, str | None] = {},
     expired: Collection[str] = (),
     admins: Collection[str] = (),
 ) -> dict[str, str]:
-    """Add these models, and a chat key for each name with its owner; the secrets by name.
+    """Add these models and routes, and a chat key for each name with its owner; the secrets by name.
 
     The keys named in `expired` ended a second ago; those named in `admins` have the scope `admin` alone, and the last
     of them lies where the command line looks for one.
@@ -28,6 +29,8 @@ async def seed(
     try:
         for model in models:
             await ModelStore(database).add(model)
+        for route in routes:
+            await RouteStore(database).add(route)
         store = KeyStore(database)
         created = {
             name: await store.create(

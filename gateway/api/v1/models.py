@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from gateway import protocols
-from gateway.domain import Model, Principal
+from gateway.domain import Model, Principal, Route
 from gateway.errors import ModelNotFound
 from gateway.protocols import Snapshot
 
@@ -18,12 +18,12 @@ Require: TypeAlias = Callable[[protocols.Scope, Literal["chat"]], Awaitable[Prin
 
 
 class ListedModel(msgspec.Struct, frozen=True):
-    """One model as OpenAI's clients list it."""
+    """One model or route as OpenAI's clients list it."""
 
     id: str
     """What to ask for: its name, or its id where the name stands for several."""
     owned_by: str
-    """The provider."""
+    """The provider; of a route `gateway`."""
     object: str = "model"
     created: int = 0
     context_length: int | None = None
@@ -48,7 +48,7 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
         wanted = name.removeprefix("/")
         principal = await require(request.scope, "chat")
         usable = _usable(snapshot(), principal)
-        by_id = next((_shown(model, model.id) for model in usable if model.id == wanted), None)
+        by_id = next((_shown(one, one.id, principal) for one in usable if one.id == wanted), None)
         found = by_id or next((model for model in _listed(snapshot(), principal) if model.id == wanted), None)
         if found is None:
             raise ModelNotFound(f"The model '{wanted}' does not exist or you do not have access to it.", param="model")
@@ -57,26 +57,37 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
     return [list_models, show_model]
 
 
-def _usable(snapshot: Snapshot, principal: Principal) -> list[Model]:
-    return [model for model in snapshot.models() if principal.may_use(model)]
+def _usable(snapshot: Snapshot, principal: Principal) -> list[Model | Route]:
+    models = [model for model in snapshot.models() if principal.may_use(model)]
+    routes = [route for route in snapshot.routes() if principal.may_use(route) and _targets(route, principal)]
+    return [*models, *routes]
+
+
+def _targets(route: Route, principal: Principal) -> list[Model]:
+    """Those that the caller may use as well."""
+    return [model for model in route.targets if model.enabled and principal.may_use(model)]
 
 
 def _listed(snapshot: Snapshot, principal: Principal) -> list[ListedModel]:
-    """Own models hide shared ones of the same name, as the lookup has it."""
+    """Own ones hide shared ones of the same name, as the lookup has it."""
     usable = _usable(snapshot, principal)
     own = _names(usable, principal, own=True)
     shared = _names(usable, principal, own=False)
     listed = []
-    for model in sorted(usable, key=lambda model: (model.name, model.id)):
-        is_own = model.owner == principal.owner
-        alone = own[model.name] == 1 if is_own else shared[model.name] == 1 and not own[model.name]
-        listed.append(_shown(model, model.name if alone else model.id))
+    for one in sorted(usable, key=lambda one: (one.name, one.id)):
+        is_own = one.owner == principal.owner
+        alone = own[one.name] == 1 if is_own else shared[one.name] == 1 and not own[one.name]
+        listed.append(_shown(one, one.name if alone else one.id, principal))
     return listed
 
 
-def _names(usable: Sequence[Model], principal: Principal, *, own: bool) -> Counter[str]:
-    return Counter(model.name for model in usable if (model.owner == principal.owner) is own)
+def _names(usable: Sequence[Model | Route], principal: Principal, *, own: bool) -> Counter[str]:
+    return Counter(one.name for one in usable if (one.owner == principal.owner) is own)
 
 
-def _shown(model: Model, id: str) -> ListedModel:
-    return ListedModel(id=id, owned_by=model.provider, context_length=model.context_length)
+def _shown(one: Model | Route, id: str, principal: Principal) -> ListedModel:
+    if isinstance(one, Model):
+        return ListedModel(id=id, owned_by=one.provider, context_length=one.context_length)
+    lengths = [model.context_length for model in _targets(one, principal)]
+    known = [length for length in lengths if length is not None]
+    return ListedModel(id=id, owned_by="gateway", context_length=max(known) if len(known) == len(lengths) else None)
