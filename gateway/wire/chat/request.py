@@ -8,6 +8,7 @@ from gateway.domain import Model, Quirks
 from gateway.requests import ChatRequest, Fields
 from gateway.wire.chat.fitting import fitted
 from gateway.wire.chat.prompt import CHAT_PROMPTS
+from gateway.wire.chat.proofs import without_foreign
 from gateway.wire.fields import encoded, written
 from gateway.wire.json import decode_value, encode_value
 
@@ -15,16 +16,24 @@ from gateway.wire.json import decode_value, encode_value
 def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fields], Quirks] | None) -> bytes:
     """The request's fields as sent and in order, with the model's id, its defaults and the quirks applied.
 
-    Another dialect's request is written from its prompt. `quirks_for` tells the quirks for these fields; without it
-    the model's own apply. Raises `InvalidRequest` for what quirks cannot repair.
+    Another dialect's request is written from its prompt. Thinking that others have signed stays here. `quirks_for`
+    tells the quirks for these fields; without it the model's own apply. Raises `InvalidRequest` for what quirks cannot
+    repair.
     """
-    given = request.fields if request.dialect == "chat" else _translated(request)
+    given = _proper(request.fields if request.dialect == "chat" else _translated(request))
     fields = written(given, model, keeps_model=request.keeps_model)
     quirks = model.quirks if quirks_for is None else quirks_for(fields)
     asks = request.adds_usage or (request.stream and request.dialect != "chat")  # others are told without asking
     if asks and "stream_options" not in quirks.omit:
         fields["stream_options"] = _asking_for_usage(fields.get("stream_options"))
     return encoded(fitted(fields, quirks, choices=request.choices))
+
+
+def _proper(fields: Fields) -> Fields:
+    """The fields without proofs of thinking that others than chat upstreams gave."""
+    messages = fields.get("messages")
+    kept = messages if messages is None else without_foreign(messages)
+    return fields if kept is None or kept is messages else {**fields, "messages": kept}
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from gateway.events import Citation, Event, Reasoning, Refusal, Text, ToolCall, Usage
 from gateway.prompt import ReasoningPart, ToolCallPart
+from gateway.wire.chat.proofs import signed
 
 _Json = dict[str, Any]
 _TEXTS: Final[tuple[tuple[tuple[str, ...], type[Text | Reasoning | Refusal]], ...]] = (
@@ -75,11 +76,11 @@ def thoughts(parts: list[ReasoningPart]) -> _Json:
     return {**said, "reasoning_details": details} if details else said
 
 
-def whole_call(part: ToolCallPart) -> _Json:
+def whole_call(part: ToolCallPart, maker: str) -> _Json:
     words = "arguments" if part.kind == "function" else "input"
     call: _Json = {"id": part.id, "type": part.kind, part.kind: {"name": part.name, words: part.arguments}}
     if part.signature is not None:
-        call["extra_content"] = {"google": {"thought_signature": part.signature}}
+        call["extra_content"] = signed(part.signature, maker)
     return call
 
 

@@ -24,6 +24,7 @@ from gateway.events import (
 )
 from gateway.parts import PartNumbers
 from gateway.prompt import ReasoningPart, TextPart, ToolCallPart
+from gateway.wire.chat.proofs import signed
 from gateway.wire.chat.saying import SAID, annotation, joined_logprobs, patched, thought, thoughts, tokens, whole_call
 from gateway.wire.envelope import failure_envelope
 from gateway.wire.json import decode_value, encode_value
@@ -170,7 +171,7 @@ class ChatWriter:
             said = {"name": event.name or "", words: event.arguments}
             call = {"index": index, "id": id, "type": event.kind, event.kind: said}
         if event.signature is not None:
-            call["extra_content"] = {"google": {"thought_signature": event.signature}}
+            call["extra_content"] = signed(event.signature, self._upstream)
         return call
 
     def _citation(self, event: Citation) -> bytes:
@@ -201,7 +202,7 @@ class ChatWriter:
             "refusal": refused or None,
         }
         said |= thoughts([p for p in parts if isinstance(p, ReasoningPart)])
-        if calls := [whole_call(p) for p in parts if isinstance(p, ToolCallPart)]:
+        if calls := [whole_call(p, self._upstream) for p in parts if isinstance(p, ToolCallPart)]:
             said["tool_calls"] = calls
         if cited := [annotation(c) for c in collected.citations.get(choice, ()) if c.url is not None]:
             said["annotations"] = cited

@@ -1,6 +1,6 @@
 """Blocks, usage and stop reasons as messages say them: what a stream and a whole answer share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.events import Citation, Finish, FinishReason, Usage
@@ -67,6 +67,14 @@ def cited(citation: Citation) -> Mapping[str, Any] | None:
         "cited_text": citation.quote or "",
         "encrypted_index": "",
     }
+
+
+def blocks(part: Part, citations: Sequence[Citation], maker: str) -> Iterator[Json]:
+    """A whole part of an answer as blocks: the signature of a call is that of thinking without words before it."""
+    if isinstance(part, ToolCallPart) and part.signature is not None:
+        yield {"type": "thinking", "thinking": "", "signature": marked(part.signature, maker, "messages")}
+    if (said := block(part, citations, maker)) is not None:
+        yield said
 
 
 def block(part: Part, citations: Sequence[Citation], maker: str) -> Json | None:

@@ -24,12 +24,14 @@ from gateway.parts import PartNumbers
 from gateway.prompt import TextPart, ToolCallPart
 from gateway.wire.json import decode_value, encode_value
 from gateway.wire.marks import marked
-from gateway.wire.messages.contents import Json, block, cited, stop, tokens
+from gateway.wire.messages.contents import Json, blocks, cited, stop, tokens
 from gateway.wire.messages.errors import failure_envelope
 from gateway.wire.messages.foreign import ForeignBlocks, began_with
 from gateway.wire.messages.patching import patched_content
 
 _encode: Final = msgspec.json.encode
+_NO_PART: Final = -1
+"""Of a block that stands for no part of the answer."""
 _OF_A_CHOICE: Final = (Text, Reasoning, Refusal, ToolCall, Citation, Finish)
 _TEXT: Final = (
     b"event: content_block_delta\n"
@@ -109,7 +111,7 @@ class MessagesWriter:
         content = [
             said
             for number, part in parts.items()
-            if (said := block(part, [c for c in citations if c.part == number], self._upstream)) is not None
+            for said in blocks(part, [c for c in citations if c.part == number], self._upstream)
         ]
         refused = any(isinstance(part, TextPart) and part.refusal for part in parts.values())
         called = any(isinstance(part, ToolCallPart) for part in parts.values())
@@ -217,12 +219,11 @@ class MessagesWriter:
     def _call(self, event: ToolCall) -> bytes:
         if event.kind == "custom":
             return self._drop("custom")
-        if event.signature is not None:
-            self._drop("signature")
         part, out = self._numbers.number(event), b""
         if part not in self._calls:
             self._called = True
-            out, index = self._begin() + self._close(), self._take()
+            out = self._prove(event.signature) + self._begin() + self._close()
+            index = self._take()
             self._calls[part] = index
             id = event.id or f"toolu_{self._id}_{index}"
             start = {"type": "tool_use", "id": id, "name": event.name or "", "input": {}}
@@ -233,6 +234,19 @@ class MessagesWriter:
             delta = {"type": "input_json_delta", "partial_json": event.arguments}
             out += _delta(self._calls[part], delta)
         return out
+
+    def _prove(self, signature: str | None) -> bytes:
+        """A call has no place for a signature: it is that of the thinking before, which may have no words."""
+        if signature is None:
+            return b""
+        if self._open is None or self._open[1] != "thinking" or self._signed:
+            out, index = self._opened(_NO_PART, "thinking")
+        else:
+            out, index = b"", self._open[2]
+        self._signed = True
+        return out + _delta(
+            index, {"type": "signature_delta", "signature": marked(signature, self._upstream, "messages")}
+        )
 
     def _cite(self, event: Citation) -> bytes:
         part, shape = self._numbers.number(event), cited(event)

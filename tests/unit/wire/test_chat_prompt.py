@@ -6,10 +6,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import ChatRequest, InvalidRequest, MediaPart, Message, Prompt, ReasoningPart, TextPart, ToolCallPart
+from gateway import (
+    ChatRequest,
+    InvalidRequest,
+    MediaPart,
+    Message,
+    Model,
+    Prompt,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+)
 from gateway.prompt import OpaquePart, OpaqueTool, ResponseFormat, Thinking, ToolChoice, ToolResultPart
-from gateway.wire.chat import CHAT_PROMPTS
+from gateway.wire.chat import CHAT, CHAT_CLIENT, CHAT_PROMPTS
+from gateway.wire.messages import MESSAGES_CLIENT
 
+MODEL = Model(id="1", name="m", model_id="up", base_url="")
+MAKERS = ("messages", "gemini.generate", "anthropic-claude-v1", "chat")
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rom"}'}}
 CONVERSATION: list[dict[str, Any]] = [
     {"role": "developer", "content": "Be brief."},
@@ -25,6 +38,11 @@ CONVERSATION: list[dict[str, Any]] = [
 def request(**fields: Any) -> ChatRequest:
     raw = {name: v if isinstance(v, msgspec.Raw) else msgspec.Raw(json.dumps(v).encode()) for name, v in fields.items()}
     return ChatRequest(dialect="chat", model="m", stream=True, fields=raw, codec=CHAT_PROMPTS)
+
+
+def sent(**fields: Any) -> Any:
+    asked = CHAT_CLIENT.read_request(json.dumps({"model": "m", **fields}).encode())
+    return json.loads(CHAT.write_request(asked, MODEL))["messages"]
 
 
 def said(request: ChatRequest) -> dict[str, Any]:
@@ -160,6 +178,40 @@ def test_a_signature_goes_back_where_it_came_from() -> None:
     )
     written = CHAT_PROMPTS.write(prompt, Prompt(), {})
     assert json.loads(bytes(written.fields["messages"] or b""))[0]["reasoning_details"] == details
+
+
+def test_an_upstream_is_not_shown_what_another_maker_signed() -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    google = {"google": {"thought_signature": "sig"}}
+    signed = {**call, "extra_content": {**google, "gateway": {"maker": "gemini.generate"}}}
+    details = [{"type": "reasoning.text", "text": "hm", "signature": "s", "format": name} for name in MAKERS]
+    theirs = {"role": "assistant", "content": "x", "tool_calls": [signed], "reasoning_details": details[:2]}
+    mixed = {"role": "assistant", "content": "x", "tool_calls": [{**call, "extra_content": google}]}
+    mixed = {**mixed, "reasoning_details": details}
+    assert sent(messages=[theirs, mixed]) == [
+        {"role": "assistant", "content": "x", "tool_calls": [call]},
+        {**mixed, "reasoning_details": details[2:]},
+    ]
+
+
+def test_proofs_of_ones_own_keep_their_bytes() -> None:
+    spelled = b'[{"role":"assistant", "reasoning_details":[{"format":"anthropic-claude-v1","x":1.50}]}]'
+    asked = CHAT_CLIENT.read_request(b'{"model":"m","messages":' + spelled + b"}")
+    assert spelled in CHAT.write_request(asked, MODEL)
+
+
+def test_a_messages_clients_proofs_are_not_told_to_a_chat_upstream() -> None:
+    content = [
+        {"type": "thinking", "thinking": "hm", "signature": "sig"},
+        {"type": "redacted_thinking", "data": "blob"},
+        {"type": "thinking", "thinking": "", "signature": "gateway:gemini.generate:sig"},
+        {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+    ]
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": content}]}
+    out = CHAT.write_request(MESSAGES_CLIENT.read_request(json.dumps(body).encode()), MODEL)
+    assert json.loads(out)["messages"][0]["reasoning_content"] == "hm"
+    assert b"sig" not in out
+    assert b"blob" not in out
 
 
 def test_what_chat_has_no_place_for_is_named() -> None:

@@ -176,11 +176,22 @@ def test_what_has_no_place_is_counted() -> None:
             Text(text="b", choice=1),
             Citation(title="no address"),
             ToolCall(id="c", name="f", kind="custom", arguments="free"),
-            ToolCall(id="t", name="g", signature="proof"),
             *DONE,
         ]
     )
-    assert writer.dropped == {"choice": 1, "citation": 1, "custom": 1, "signature": 1}
+    assert writer.dropped == {"choice": 1, "citation": 1, "custom": 1}
+
+
+@pytest.mark.parametrize("before", [[], [Text(text="a")], [Reasoning(text="hm")]])
+def test_the_signature_of_a_call_is_that_of_the_thinking_before(before: list[Event]) -> None:
+    events = [*before, ToolCall(id="t", name="g", signature="proof"), ToolCall(id="u", name="g"), *DONE]
+    writer = MESSAGES_CLIENT.writer(REQUEST, "gemini.generate")
+    data = writer.write(events)
+    kinds = [e["content_block"]["type"] for e in shown(data) if e["type"] == "content_block_start"]
+    assert kinds == [*(["text"] if any(isinstance(e, Text) for e in before) else []), "thinking", *["tool_use"] * 2]
+    proofs = [e["delta"]["signature"] for e in shown(data) if "signature" in e.get("delta", {})]
+    assert proofs == ["gateway:gemini.generate:proof"]
+    assert not writer.dropped
 
 
 def test_a_citation_of_another_dialect_is_a_page_of_the_web() -> None:
