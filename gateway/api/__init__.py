@@ -5,6 +5,7 @@ Health, the control plane, and everything nobody serves.
 
 from gateway.api.admin import AdminGuard, Condition, Control, Draining, WorkerStatus, admin_guard, admin_router
 from gateway.api.health import health_handlers
+from gateway.api.models_health import models_health_handler
 from gateway.api.refusal import Refusal, refusal
 from gateway.api.unmatched import exception_handlers
 from gateway.api.v1 import chat_handlers, model_handlers, plain_handlers
@@ -22,6 +23,7 @@ __all__ = (
     "exception_handlers",
     "health_handlers",
     "model_handlers",
+    "models_health_handler",
     "plain_handlers",
     "refusal",
 )

@@ -15,6 +15,7 @@ from gateway.api import (
     chat_handlers,
     health_handlers,
     model_handlers,
+    models_health_handler,
     plain_handlers,
 )
 from gateway.app.door import Listening, PluginDoor
@@ -25,7 +26,7 @@ from gateway.app.swap import Swap
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
-from gateway.protocols import Stats
+from gateway.protocols import ModelHealth, Stats
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
 from gateway.settings import Settings, SettingsError, load_settings, locate
@@ -132,6 +133,13 @@ class Application:
             hedges=self.pipeline.hedges,
         )
 
+    def models_health(self) -> list[ModelHealth]:
+        """Of every model of the registry, and of those that were asked and are no part of it."""
+        health = self.pipeline.health
+        told = [health.of(model) for model in self.registry.snapshot.models()]
+        ids = {one.id for one in told}
+        return [*told, *(one for one in health.known() if one.id not in ids)]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold everything open that serves; closed in the opposite order."""
@@ -156,6 +164,7 @@ class Application:
         health = health_handlers(self.ready, lambda: self.pipeline.draining)
         return [
             *health,
+            models_health_handler(self.models_health, lambda: self.pipeline.hedges),
             *chat_handlers(self.pipeline.serve),
             *plain_handlers(self.pipeline.serve),
             *model_handlers(self.pipeline.require, lambda: self.registry.snapshot),

@@ -101,4 +101,10 @@ def _terms(one: Any) -> str:
 def _state(one: Any) -> str:
     if one["excluded"]:
         return f"no: {one['excluded']}"
-    return "yes, cooling down" if one["cooling"] else "yes"
+    return f"yes, after those that are well: {_ailing(one['health'])}" if one["cooling"] else "yes"
+
+
+def _ailing(health: Any) -> str:
+    credential = f", credential {health['credential']}" if health["credential"] != "ok" else ""
+    left = f", {health['cooling']:.1f} s left" if health["cooling"] else ""
+    return f"circuit {health['state']}{credential}, last error {health['last_error']}{left}"

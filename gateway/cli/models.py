@@ -7,6 +7,7 @@ import click
 
 from gateway.cli.api_key import api_key_options
 from gateway.cli.endings import Failed, Wrong
+from gateway.cli.models_health import health
 from gateway.cli.opened import running, settings, work
 from gateway.cli.output import print_fields, print_json, print_rows
 from gateway.cli.quirk_option import quirk_option, with_quirks
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @click.group(name="models")
 def group() -> None:
     """Add, list, change, test and remove models."""
+
+
+group.add_command(health)
 
 
 def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:

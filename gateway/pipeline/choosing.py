@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
 
 from gateway.domain import Exchange, Model, Route
-from gateway.errors import ModelNotFound, Overloaded, PluginError
+from gateway.errors import ModelNotFound, Overloaded, PluginError, UpstreamError
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.fitting import UNFIT, fitting
 from gateway.protocols import HealthView, RoutingStrategy
@@ -38,8 +39,30 @@ def choose(generation: Generation, health: Health, calls: Calls, exchange: Excha
     order = _ordered(strategy, health, calls, exchange, request, selection)
     if not order:
         raise Overloaded("No model of this route can serve the request now.")
-    unfit = {model.id: UNFIT for model in route.targets if model not in fit.targets}
-    return Choice(order, {**selection.excluded, **unfit})
+    free, excluded = health.free(order), selection.excluded
+    if free is not order:
+        waiting = held(health, order)
+        if not free:
+            raise _at_its_limit(min(waiting.values()))
+        excluded = {**excluded, **{id: waits(seconds) for id, seconds in waiting.items()}}
+    if fit is not route:
+        excluded = {**excluded, **{model.id: UNFIT for model in route.targets if model not in fit.targets}}
+    return Choice(free, excluded)
+
+
+def held(health: Health, models: Sequence[Model]) -> Mapping[str, float]:
+    """Whose own `Retry-After` runs, by the model's id, and for how many seconds: it binds whoever has not begun."""
+    return {model.id: seconds for model in models if (seconds := health.held(model))}
+
+
+def waits(seconds: float) -> str:
+    """Why such a model is left out."""
+    return f"its upstream said Retry-After: {seconds:.1f} s are left"
+
+
+def _at_its_limit(seconds: float) -> UpstreamError:
+    body = b'{"error":{"message":"Rate limit reached upstream; retry after %d s."}}' % ceil(seconds)
+    return UpstreamError(429, body, retry_after=seconds, retryable=False)
 
 
 def _strategy(generation: Generation, route: Route) -> Registered[RoutingStrategy] | None:

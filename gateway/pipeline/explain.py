@@ -9,6 +9,7 @@ from gateway.domain import Attempt, Credentials, Exchange, Lane, Model, Principa
 from gateway.egress import Capture, CapturedRequest
 from gateway.errors import GatewayError, ModelNotFound, Unauthenticated
 from gateway.pipeline.calls import Calls
+from gateway.pipeline.choosing import held, waits
 from gateway.pipeline.explanation import (
     Caller,
     Candidate,
@@ -87,7 +88,9 @@ class _DryRun:
         try:
             order, excluded = self._router.choose(self._generation, exchange, exchange.request)
         except GatewayError:
-            self._candidates(route, principal, (), select(exchange.route, exchange.request, exchange).excluded)
+            excluded = select(exchange.route, exchange.request, exchange).excluded
+            waiting = held(self._router.health, allowed)
+            self._candidates(route, principal, (), {**{id: waits(left) for id, left in waiting.items()}, **excluded})
             raise
         self._candidates(route, principal, order, excluded)
         await self._request(exchange, order[0])
@@ -162,6 +165,7 @@ class _DryRun:
                 cooling=self._router.health.cooling(model),
                 priority=route.terms_of(model).priority,
                 weight=route.terms_of(model).weight,
+                health=self._router.health.of(model),
             )
             for model in (*order, *rest)
         ]

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.domain import Source
+from gateway.protocols import ModelHealth
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +47,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     excluded: str | None = None
     """Why it is not tried; None when it is, in the order of the list."""
     cooling: bool = False
+    """It is tried after those that are well."""
+    health: ModelHealth | None = None
+    """What the answering worker knows of it."""
     priority: int = 0
     """Lower is tried first."""
     weight: float = 1.0

@@ -1,10 +1,9 @@
 """The only retry loop: which model is tried, how often, and when a second one is tried beside it."""
 
 import asyncio
-from math import ceil
 
 from gateway.domain import Attempt, Exchange, Model, Outcome, Reason, Route
-from gateway.errors import GatewayError, UpstreamError
+from gateway.errors import GatewayError
 from gateway.pipeline.attempts import Attempts
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.choosing import Choice, choose
@@ -41,9 +40,6 @@ class Router:
             # A client that names the upstream's model itself does so only for a route of one.
             request = exchange.request = request.with_keeps_model(False)
         targets = self.choose(live.generation, exchange, request).order
-        if (held := self.health.held(targets)) is not None:
-            raise _held(held)
-        targets = self.health.free(targets)
         self._budgets.request(targets[0].tenant)
         itinerary: Itinerary | None = None
         if (hedge := route.options.hedge) is not None and request.is_chat and len(targets) > 1:
@@ -96,8 +92,3 @@ def _attempt(live: Live, model: Model, reason: Reason) -> Attempt:
     attempt = Attempt(live.exchange, model, len(attempts) + 1, reason)
     attempts.append(attempt)
     return attempt
-
-
-def _held(seconds: float) -> UpstreamError:
-    body = b'{"error":{"message":"Rate limit reached upstream; retry after %d s."}}' % ceil(seconds)
-    return UpstreamError(429, body, retry_after=seconds, retryable=False)

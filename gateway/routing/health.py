@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gateway.domain import Attempt, Model, Outcome
@@ -61,20 +61,17 @@ class Health:
         vitals = self._vitals.get(model.health_key)
         return vitals.latency(self._clock()) if vitals is not None else None
 
-    def held(self, targets: Iterable[Model]) -> float | None:
-        """Seconds until the first of the targets may be asked again; None when one may be asked now."""
-        if not self._models:
-            return None
-        now = self._clock()
-        shortest = min((self._limit(model, now) for model in targets), default=0.0)
-        return shortest if shortest > 0 else None
+    def held(self, model: Model) -> float:
+        """Seconds of the model's own `Retry-After` that are left: it binds whoever has not begun."""
+        circuit = self._models.get(model.health_key)
+        return max(0.0, circuit.limited_until - self._clock()) if circuit is not None else 0.0
 
     def free(self, targets: Sequence[Model]) -> Sequence[Model]:
-        """The targets whose own `Retry-After` does not run: it binds whoever has not begun."""
+        """Those that nobody has to wait for; `targets` itself when that is all of them."""
         if not self._models:
             return targets
-        now = self._clock()
-        return [model for model in targets if not self._limit(model, now)]
+        free = [model for model in targets if not self.held(model)]
+        return targets if len(free) == len(targets) else free
 
     # -- what happens to attempts --
 
@@ -123,6 +120,11 @@ class Health:
         """What is known of this model."""
         vitals = self._vitals.get(model.health_key)
         return self._told(model.health_key, vitals or Vitals(model), self._clock(), model)
+
+    def known(self) -> list[ModelHealth]:
+        """Every model that was asked since the start, as far as it is remembered."""
+        now = self._clock()
+        return [self._told(key, vitals, now) for key, vitals in self._vitals.items()]
 
     def report(self) -> list[ModelHealth]:
         """Every model that is not well, or whose credential is not."""
@@ -212,10 +214,6 @@ class Health:
         for circuit in (self._models.get(model.health_key), self._credentials.get(model.tenant)):
             if circuit is not None:
                 yield circuit
-
-    def _limit(self, model: Model, now: float) -> float:
-        circuit = self._models.get(model.health_key)
-        return max(0.0, circuit.limited_until - now) if circuit is not None else 0.0
 
 
 def _ailment(attempt: Attempt) -> Ailment | None:

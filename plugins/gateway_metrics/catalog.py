@@ -70,6 +70,12 @@ ATTEMPTS: Final = Metric(
     "Calls to models by how they ended and the code of their error (none: there was none).",
     (*_MODEL, "outcome", "error_type"),
 )
+REASONS: Final = Metric(
+    "gateway_attempt_reasons_total",
+    "counter",
+    "Calls to models by why they were made: first, retry (the same model again), failover (another), hedge (beside).",
+    (*_MODEL, "reason"),
+)
 PLUGIN_SECONDS: Final = Metric(
     "gateway_plugin_seconds",
     "summary",
@@ -93,6 +99,24 @@ MODEL_COOLING: Final = Metric(
     "How long an upstream that failed is still avoided; absent when it is not.",
     _MODEL,
     across="max",
+)
+MODEL_CIRCUIT: Final = Metric(
+    "gateway_model_circuit",
+    "gauge",
+    "Workers whose circuit for the model is open (left alone) or half_open (probed); absent when all are closed.",
+    (*_MODEL, "state"),
+)
+MODEL_CREDENTIAL: Final = Metric(
+    "gateway_model_credential",
+    "gauge",
+    "Workers that saw the model's credential refused, are probing it, or found it limited; absent when it is well.",
+    (*_MODEL, "state"),
+)
+HEDGES: Final = Metric(
+    "gateway_hedges_total",
+    "counter",
+    "Second attempts beside a slow first one: started, won (the second was first), refused (the budget was spent).",
+    ("result",),
 )
 USAGE_WAITING: Final = Metric("gateway_usage_waiting", "gauge", "Usage records on their way to the sinks.")
 USAGE_DROPPED: Final = Metric(
@@ -121,7 +145,8 @@ UNRECORDED: Final = Metric(
 )
 
 METRICS: Final = (
-    *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, IN_FLIGHT, MODEL_COOLING),
+    *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES, IN_FLIGHT),
+    *(MODEL_COOLING, MODEL_CIRCUIT, MODEL_CREDENTIAL),
     *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, USAGE_WAITING, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE),
     *(DRAINING, GENERATION, WORKERS, BUILD, UNRECORDED),
 )

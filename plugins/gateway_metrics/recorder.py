@@ -11,6 +11,7 @@ from gateway_metrics.catalog import (
     FIRST_TOKEN,
     INTER_TOKEN,
     PLUGIN_SECONDS,
+    REASONS,
     REQUEST_SECONDS,
     REQUESTS,
     TOKENS,
@@ -104,7 +105,7 @@ class Recorder:
 class _OfModel:
     """Where one model's numbers are."""
 
-    __slots__ = ("_attempts", "_labels", "_tally", "_tokens", "first", "gaps")
+    __slots__ = ("_attempts", "_labels", "_reasons", "_tally", "_tokens", "first", "gaps")
 
     def __init__(self, tally: Tally, *labels: str) -> None:
         self._tally = tally
@@ -113,6 +114,7 @@ class _OfModel:
         self.gaps = tally.series(INTER_TOKEN, labels)
         self._attempts: dict[tuple[Outcome, str | None], int] = {}
         self._tokens: dict[tuple[str, str], int] = {}
+        self._reasons: dict[str, int] = {}
 
     def count(self, record: UsageRecord, *, gap: bool) -> None:
         """One attempt: how it ended, its tokens, and the mean gap between its content events if `gap`."""
@@ -120,6 +122,8 @@ class _OfModel:
         ended = record.outcome, record.error_code
         series = self._attempts.get(ended)
         tally.add(self._new_end(ended) if series is None else series)
+        series = self._reasons.get(record.reason)
+        tally.add(self._new_reason(record.reason) if series is None else series)
         if record.input_tokens:
             tally.add(self._of_tokens("input", provenance), record.input_tokens)
         if record.output_tokens:
@@ -138,6 +142,10 @@ class _OfModel:
         if found is None:
             found = self._tokens[kind, provenance] = self._tally.series(TOKENS, (*self._labels, kind, provenance))
         return found
+
+    def _new_reason(self, reason: str) -> int:
+        series = self._reasons[reason] = self._tally.series(REASONS, (*self._labels, reason))
+        return series
 
     def _new_end(self, ended: tuple[Outcome, str | None]) -> int:
         outcome, code = ended

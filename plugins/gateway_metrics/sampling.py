@@ -8,8 +8,11 @@ from gateway_metrics.catalog import (
     BUILD,
     DRAINING,
     GENERATION,
+    HEDGES,
     IN_FLIGHT,
+    MODEL_CIRCUIT,
     MODEL_COOLING,
+    MODEL_CREDENTIAL,
     PLUGIN_ERRORS,
     PLUGIN_QUARANTINED,
     SNAPSHOT_AGE,
@@ -22,12 +25,17 @@ from gateway_metrics.tally import Key
 
 _COOLING = 200
 """Upstreams that are named at once, the longest first."""
+_UNWELL = 200
+"""Models that are named at once."""
 
 
 def sampled(stats: Stats) -> Sample:
     """The numbers of this process now."""
     counts: Counts = [((USAGE_DROPPED.name,), [stats.usage_dropped])]
     counts += [((PLUGIN_ERRORS.name, fault.plugin, fault.stage), [fault.failures]) for fault in stats.faults]
+    hedges = stats.hedges
+    for result, count in (("started", hedges.started), ("won", hedges.won), ("refused", hedges.refused)):
+        counts.append(((HEDGES.name, result), [count]))
     gauges: list[tuple[Key, float]] = [
         ((IN_FLIGHT.name,), stats.in_flight),
         ((USAGE_WAITING.name,), stats.usage_waiting),
@@ -41,4 +49,11 @@ def sampled(stats: Stats) -> Sample:
     gauges += [((PLUGIN_QUARANTINED.name, one.plugin, one.stage), float(one.quarantined)) for one in stats.faults]
     cooling = sorted(stats.cooling, key=lambda one: -one.seconds)[:_COOLING]
     gauges += [((MODEL_COOLING.name, one.model, one.provider), round(one.seconds, 3)) for one in reversed(cooling)]
+    unwell = stats.unwell[:_UNWELL]
+    circuits = {(MODEL_CIRCUIT.name, one.model, one.provider, one.state) for one in unwell if one.state != "closed"}
+    refused = {
+        (MODEL_CREDENTIAL.name, one.model, one.provider, one.credential) for one in unwell if one.credential != "ok"
+    }
+    # Two rows may have one name: a worker counts once for both.
+    gauges += [(key, 1) for key in sorted(circuits | refused)]
     return Sample(counts, gauges)

@@ -4,7 +4,7 @@ from gateway.domain import Principal
 from gateway.runtime import Generation, Registered
 from gateway.testing.bench import Bench
 from gateway.testing.upstream import Behaviour, chat_events, reply, stream
-from gateway_metrics.catalog import ATTEMPTS, FIRST_TOKEN, INTER_TOKEN, REQUESTS
+from gateway_metrics.catalog import ATTEMPTS, FIRST_TOKEN, INTER_TOKEN, REASONS, REQUESTS
 from gateway_metrics.recorder import Recorder
 from gateway_metrics.settings import Settings
 
@@ -74,3 +74,4 @@ async def test_every_attempt_counts_and_the_exchange_once() -> None:
         ("first", "kit", "upstream_error", "upstream_error"): 1,
         ("second", "kit", "ok", "none"): 1,
     }
+    assert labels(recorder, REASONS.name) == {("first", "kit", "first"): 1, ("second", "kit", "failover"): 1}

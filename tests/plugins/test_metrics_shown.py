@@ -5,10 +5,11 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from gateway.protocols import Cooling, Fault, Stats
+from gateway.protocols import Cooling, Fault, Hedges, ModelHealth, Stats
 from gateway.testing.client import RawClient
 from gateway_metrics.catalog import METRICS, PLUGIN_SECONDS, REQUEST_SECONDS, REQUESTS
 from gateway_metrics.exposition import render
@@ -24,8 +25,15 @@ ODD = 'a "quoted" \\ name\nof two lines'
 def sample(**more: object) -> Sample:
     faults = (Fault(plugin="acme", stage="usage_sinks", failures=12, quarantined=True),)
     cooling = (Cooling(model=ODD, provider="openai", seconds=2.5), Cooling(model="m", provider="openai", seconds=1.0))
+    sick = ModelHealth(id="1", model="m", provider="openai", state="open", credential="refused", failures=3)
+    unwell = (
+        sick,
+        structs.replace(sick, id="2"),
+        ModelHealth(id="3", model="well again", provider="openai", failures=1),
+    )
+    hedges = Hedges(started=5, won=2, refused=1)
     given = {"generation": 7, "in_flight": 3, "snapshot_age": 0.25, "usage_waiting": 2, "faults": faults}
-    return sampled(Stats(**{**given, "cooling": cooling, **more}))  # type: ignore[arg-type]
+    return sampled(Stats(**{**given, "cooling": cooling, "unwell": unwell, "hedges": hedges, **more}))  # type: ignore[arg-type]
 
 
 def counted() -> Counted:
@@ -66,6 +74,17 @@ def test_gauges_of_several_workers_become_one(samples: dict[tuple[str, ...], flo
     assert samples[("gateway_snapshot_age_seconds",)] == 9
     assert samples["gateway_plugin_quarantined", "acme", "usage_sinks"] == 1
     assert samples["gateway_model_cooling_seconds", ODD, "openai"] == 2.5
+
+
+def test_circuits_and_credentials_count_the_workers_that_find_them_unwell(
+    samples: dict[tuple[str, ...], float],
+) -> None:
+    told = {
+        key[1:]: value for key, value in samples.items() if key[0].startswith(("gateway_model_c", "gateway_hedges"))
+    }
+    assert told[("m", "openai", "open")] == told[("m", "openai", "refused")] == 2
+    assert not any("well again" in key for key in told)
+    assert (told[("started",)], told[("won",)], told[("refused",)]) == (5, 2, 1)
 
 
 @pytest.fixture

@@ -225,28 +225,27 @@ def test_another_failure_of_a_probe_does_not_judge_the_credential(ward, first):
 def test_retry_after_of_a_429_holds_new_exchanges_for_what_remains(ward, first):
     ward.fails(first, UpstreamError(429, retry_after=30))
     ward.clock.passes(10)
-    assert ward.health.held([first]) == pytest.approx(20)
+    assert ward.health.held(first) == pytest.approx(20)
     ward.clock.passes(20)
-    assert ward.health.held([first]) is None
+    assert not ward.health.held(first)
     assert not ward.health.cooling(first)
 
 
 def test_a_held_target_does_not_hold_the_others_and_is_not_asked(ward, first, second):
     ward.fails(first, UpstreamError(429, retry_after=30))
-    assert ward.health.held([first, second]) is None
     assert names(ward.health.order([first, second])) == "ba"
     assert names(ward.health.free([first, second])) == "b"
 
 
 def test_a_429_that_does_not_say_when_only_cools(ward, first):
     ward.fails(first, UpstreamError(429))
-    assert ward.health.held([first]) is None
+    assert not ward.health.held(first)
     assert ward.health.of(first).cooling == 1
 
 
 def test_no_retry_after_is_believed_for_more_than_an_hour(ward, first):
     ward.fails(first, UpstreamError(429, retry_after=10**9))
-    assert ward.health.held([first]) == 3600
+    assert ward.health.held(first) == 3600
 
 
 def test_an_answer_under_way_does_not_shorten_another_answers_retry_after(ward, first):
@@ -254,7 +253,7 @@ def test_an_answer_under_way_does_not_shorten_another_answers_retry_after(ward, 
     ward.fails(first, UpstreamError(429, retry_after=5.0))
     ward.answer(begun)
     ward.end(begun)
-    assert ward.health.held([first]) == 5.0
+    assert ward.health.held(first) == 5.0
 
 
 def test_two_models_at_their_limits_rest_their_credential_and_bind_nobody(ward):
@@ -263,21 +262,21 @@ def test_two_models_at_their_limits_rest_their_credential_and_bind_nobody(ward):
     assert not ward.health.cooling(third)
     ward.fails(twin, UpstreamError(429, retry_after=20))
     assert (ward.health.of(third).credential, ward.health.of(third).cooling) == ("limited", 20)
-    assert ward.health.held([third]) is None, "nobody told this model's callers to wait"
+    assert not ward.health.held(third), "nobody told this model's callers to wait"
     ward.clock.passes(20)
     assert not ward.health.cooling(third)
 
 
 def test_retry_after_of_a_503_is_kept_and_binds_nobody(ward, first):
     ward.fails(first, UpstreamError(503, retry_after=20))
-    assert (ward.health.of(first).cooling, ward.health.held([first])) == (20, None)
+    assert (ward.health.of(first).cooling, ward.health.held(first)) == (20, 0)
 
 
 def test_health_is_shared_by_rows_with_the_same_upstream_and_credential(ward):
     row = ward.model("a", key="sk", host="h")
     twin = type(row)(id="other-row", name="other", model_id="a", base_url="http://h/v1", api_key=row.api_key)
     ward.fails(row, UpstreamError(429, retry_after=30))
-    assert ward.health.held([twin]) == pytest.approx(30)
+    assert ward.health.held(twin) == pytest.approx(30)
 
 
 def test_attempts_in_flight_are_those_that_began_and_did_not_end(ward, first):
@@ -327,7 +326,7 @@ def test_health_never_loses_a_target_nor_refuses_the_last(history):
         for targets in (models, models[:2], models[number : number + 1]):
             order = ward.health.order(targets)
             assert sorted(order, key=names_of) == sorted(targets, key=names_of)
-            assert ward.health.held(targets) is None
+            assert ward.health.free(targets) is targets
             well = [model for model in targets if not ward.health.cooling(model)]
             assert list(order[: len(well)]) == well
 
