@@ -16,7 +16,7 @@ from gateway.registry.database import Database, reaching
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import KeyringError, SchemaMismatch
 from gateway.registry.keyring import Keyring
-from gateway.registry.references import reference_in
+from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.tables import generation, models, secrets
 from gateway.secrets import Secret
 
@@ -31,7 +31,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     columns: Mapping[str, Any]
-    """Checked values; `api_key` is a `Secret` or None, `headers` a mapping."""
+    """Checked values; `api_key` is a `Secret`, a reference to one, or None, `headers` a mapping."""
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +153,8 @@ def _place(model: Incoming, row: sa.Row[Any] | None, keyring: Keyring | None) ->
 
 def _keeps_key(row: sa.Row[Any], model: Incoming, keyring: Keyring) -> bool:
     """Keys are emptied there once they have moved in, and whoever put a reference here meant it."""
+    if isinstance(model.columns["api_key"], KeyReference):
+        return False
     if not model.columns["api_key"]:
         return row.api_key is not None
     try:
@@ -170,7 +172,7 @@ def _plain(row: sa.Row[Any], column: str, keyring: Keyring) -> Any:
         plain = keyring.open(value)
     except KeyringError:
         return value
-    return json.loads(plain) if column == "headers" else Secret(plain)
+    return json.loads(plain) if column == "headers" else reference_in(plain) or Secret(plain)
 
 
 async def _write(
@@ -196,8 +198,11 @@ async def _write(
 def _sealed(columns: Mapping[str, Any], keyring: Keyring) -> dict[str, Any]:
     values = dict(columns)
     if "api_key" in values:
-        key: Secret | None = values["api_key"]
-        values["api_key"] = keyring.seal(key.reveal()) if key else None
+        key: Secret | KeyReference | None = values["api_key"]
+        if isinstance(key, KeyReference):
+            values["api_key"] = key.sealed(keyring)
+        else:
+            values["api_key"] = keyring.seal(key.reveal()) if key else None
     if "headers" in values:
         values["headers"] = keyring.seal(json.dumps(values["headers"])) if values["headers"] else None
     return values

@@ -23,6 +23,8 @@ ALLOWED = {
     # that hangs or exits ends nothing else. No serving process imports them.
     "gateway/cli/plugins/check.py": {"subprocess"},
     "gateway/testing/conformance/plugin.py": {"subprocess"},
+    # A configuration of LiteLLM's is YAML. Only its safe loader is used, see below.
+    "gateway/cli/importing/litellm/document.py": {"yaml"},
 }
 
 
@@ -82,3 +84,10 @@ def test_plugins_are_imported_by_the_loader_alone() -> None:
     # The kit reads what an author declared beside a plugin that it was told to test.
     kit = {"gateway/testing/conformance/declared.py"}
     assert importers - constant - kit == {"gateway/runtime/discovery.py"}
+
+
+def test_yaml_is_loaded_by_the_safe_loader_alone() -> None:
+    source = (ROOT / "gateway/cli/importing/litellm/document.py").read_text("utf-8")
+    used = {ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    loading = {name for name in used if name.startswith("yaml.") and ("load" in name.lower() or name == "yaml.parse")}
+    assert loading == {"yaml.SafeLoader", "yaml.parse"}

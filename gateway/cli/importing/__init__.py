@@ -6,6 +6,9 @@ from gateway.cli.lazy import Lazy, LazyGroup
 
 _COMMANDS = {
     "chatbot-ui": Lazy("gateway.cli.importing.chatbot_ui:chatbot_ui", "Take over the models of a Chatbot UI."),
+    "litellm": Lazy(
+        "gateway.cli.importing.litellm.command:litellm", "Take over the models of a LiteLLM configuration."
+    ),
 }
 
 
