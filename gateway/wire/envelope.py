@@ -8,9 +8,8 @@ import msgspec
 
 from gateway.errors import GatewayError, Headers, ModelNotFound, UpstreamBroken, UpstreamError, UpstreamTlsError
 from gateway.events import Failure
+from gateway.wire.said import error_in
 
-_LARGEST_BODY: Final = 1 << 16
-"""Bytes of an upstream's error that are worth reading."""
 _OURS: Final = frozenset((401, 403))
 """Upstream statuses that accuse the gateway's own credential, which the client can do nothing about."""
 _NOT_FOUND: Final = "The model does not exist or you do not have access to it."
@@ -58,10 +57,10 @@ def error_answer(error: GatewayError) -> tuple[int, Headers, bytes]:
 
 def _said(error: GatewayError) -> tuple[int, str, str, Any, Any]:
     if isinstance(error, UpstreamError):
-        return _upstream(error.status, _object(error.body), error)
+        return _upstream(error.status, error_in(error.body), error)
     if isinstance(error, UpstreamBroken):
         native = error.failure.native
-        said = _object(native) if isinstance(native, bytes) else native
+        said = error_in(native) if isinstance(native, bytes) else native
         return _upstream(error.status, said if isinstance(said, dict) else {}, error)
     if isinstance(error, ModelNotFound):
         return error.status, error.message or _NOT_FOUND, error.type, error.code, "model"
@@ -79,22 +78,3 @@ def _upstream(status: int, said: Mapping[str, Any], error: GatewayError) -> tupl
         error.code if code is None else code,
         said.get("param"),
     )
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    """The error object of an upstream's body: OpenAI's, FastAPI's `detail`, or a bare `message`."""
-    try:
-        value = msgspec.json.decode(body[:_LARGEST_BODY])
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    if not isinstance(value, dict):
-        return {}
-    said = value.get("error", value)
-    if isinstance(said, str):
-        return {"message": said}
-    if not isinstance(said, dict):
-        return {}
-    if "message" not in said and "detail" in said:
-        detail = said["detail"]
-        return {"message": detail if isinstance(detail, str) else msgspec.json.encode(detail).decode()}
-    return said

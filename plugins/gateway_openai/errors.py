@@ -13,6 +13,7 @@ from gateway import (
     UpstreamUnreachable,
 )
 from gateway.errors import InvalidUpstreamUrl, UpstreamConnectTimeout, UpstreamRedirect, UpstreamReset
+from gateway.wire.chat import repair_for
 from gateway.wire.retry import retry_after, retryable
 
 _NO_ANSWER: Final = "Connection error."
@@ -59,7 +60,12 @@ def _answered(error: Exception) -> GatewayError:
         return UpstreamFault("The upstream answered with an error.")
     if 300 <= status < 400:
         return UpstreamRedirect(_NO_ANSWER)
-    return UpstreamError(status, body, headers, retry_after=retry_after(headers), retryable=retryable(status, headers))
+    mapped = UpstreamError(
+        status, body, headers, retry_after=retry_after(headers), retryable=retryable(status, headers)
+    )
+    if (quirk := repair_for(status, body)) is not None:
+        mapped.detail = f"the upstream refuses a field; a quirk of the model would repair it: --quirk {quirk}"
+    return mapped
 
 
 def _body(response: Any) -> bytes:

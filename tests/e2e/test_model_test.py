@@ -39,10 +39,16 @@ WHOLE = stream(
 )
 PLAIN = stream(*chat_events("ok"), pause=0.0)
 REFUSED = reply(400, json.dumps({"error": {"message": f"tools are not supported (key {KEY})"}}).encode())
+COLD = reply(
+    400,
+    b"""{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model.",
+    "type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}""",
+)
 SCRIPTS: dict[str, tuple[Behaviour, ...]] = {
     "whole": (WHOLE,),
     "plain": (PLAIN,),
-    "refuses-tools": (REFUSED, REFUSED, PLAIN),
+    "refuses-tools": (REFUSED, REFUSED, REFUSED, PLAIN),
+    "refuses-temperature": (COLD, WHOLE),
     "refuses-limit": (REFUSED, WHOLE),
     "wrong-key": (reply(401, json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}"}}).encode()),),
     "cut": (stream(*chat_events("ok", finish=None), pause=0.0, ending=Ending.RESET),),
@@ -99,11 +105,15 @@ async def test_what_works_and_what_does_not_is_told_for_each_kind_of_upstream(tm
         assert (plain.works, results(plain)["usage"], results(plain)["tools"]) == (True, "no", "unknown")
 
         refuses = await found(application, "refuses-tools")
-        assert (refuses.works, refuses.calls, results(refuses)["tools"]) == (True, 3, "no")
+        assert (refuses.works, refuses.calls, results(refuses)["tools"]) == (True, 4, "no")
         assert "tools are not supported" in finding(refuses, "tools")
 
         limit = await found(application, "refuses-limit")
         assert (limit.calls, results(limit)["tools"]) == (2, "ok")
+
+        cold = await found(application, "refuses-temperature")
+        assert (cold.works, cold.calls, results(cold)["tools"]) == (True, 2, "ok")
+        assert finding(cold, "quirks").endswith(f"gateway models update {cold.id} --quirk omit=temperature")
 
         wrong = await found(application, "wrong-key")
         assert (wrong.works, wrong.calls) == (False, 1)

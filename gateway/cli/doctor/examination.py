@@ -67,7 +67,7 @@ class Examination:
             from gateway.cli.doctor.base_urls import base_urls
 
             yield from _looked("base urls", lambda: base_urls(settings, self._models))
-        yield from _looked("plugins", lambda: _plugins(sound, self._repairs))
+        yield from _looked("plugins", lambda: _plugins(sound, self._repairs, self._models))
 
     def _told_settings(self) -> Iterator[Finding]:
         for problem in self._problems:
@@ -103,10 +103,10 @@ def _collected(stored: "Stored") -> Iterable[Finding]:
     return asyncio.run(collect())
 
 
-def _plugins(settings: Settings, repairs: Repairs) -> Iterator[Finding]:
+def _plugins(settings: Settings, repairs: Repairs, models: Sequence[Any]) -> Iterator[Finding]:
     from gateway.cli.doctor.plugins import plugins  # imports every plugin's surroundings
 
-    return plugins(settings, repairs)
+    return plugins(settings, repairs, models)
 
 
 def _looked(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -1,8 +1,9 @@
 """Whether every plugin that is to serve can, and what each says of itself."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import difflib
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gateway.cli.doctor.finding import Finding, command, failed, ok, warning
 from gateway.cli.doctor.hiding import Hidden, typed
@@ -18,8 +19,8 @@ _CHECK = "plugins"
 _SECONDS = 15.0
 
 
-def plugins(settings: Settings, repairs: "Repairs") -> Iterator[Finding]:
-    """Load and assemble them as the server does, and run the `check` of their settings."""
+def plugins(settings: Settings, repairs: "Repairs", models: Sequence[Any]) -> Iterator[Finding]:
+    """Load and assemble them as the server does, run the `check` of their settings, and look for models' providers."""
     found, _, problems = dry_run(settings)
     if not found.entries:
         told = "The gateway's own plugins are not installed: nothing is served."
@@ -40,7 +41,21 @@ def plugins(settings: Settings, repairs: "Repairs") -> Iterator[Finding]:
         yield warning(_CHECK, text, repairs.of(text))
     for entry in found.active:
         yield from _own_check(settings, entry)
+    if found.generation is not None:
+        yield from _unprovided(models, found.generation.providers)
     yield ok(_CHECK, f"active: {', '.join(entry.name for entry in found.active) or 'none'}")
+
+
+def _unprovided(models: Sequence[Any], providers: Collection[str]) -> Iterator[Finding]:
+    """The enabled models whose provider nobody brings."""
+    for model in models:
+        if model.enabled and model.provider not in providers:
+            near = difflib.get_close_matches(model.provider, list(providers), n=1)
+            told = f"no enabled plugin brings the provider {model.provider!r}"
+            guess = f"; did you mean {near[0]!r}?" if near else "."
+            change = ("--provider", near[0]) if near else ("--disable",)
+            fix = command("gateway", "models", "update", model.id, *change)
+            yield failed(_CHECK, f"model {model.name!r} ({model.id}): {told}{guess}", fix)
 
 
 def _own_check(settings: Settings, entry: PluginEntry) -> Iterator[Finding]:

@@ -27,7 +27,8 @@ _TOOL: Final[Mapping[str, Any]] = {
     },
 }
 _TRIES: Final[Sequence[Mapping[str, Any]]] = (
-    {**_BARE, "stream_options": {"include_usage": True}, "max_tokens": 200, "tools": [_TOOL]},
+    {**_BARE, "temperature": 0, "stream_options": {"include_usage": True}, "max_tokens": 200, "tools": [_TOOL]},
+    {**_BARE, "stream_options": {"include_usage": True}, "tools": [_TOOL]},
     {**_BARE, "tools": [_TOOL]},
     _BARE,
 )

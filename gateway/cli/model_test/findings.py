@@ -1,7 +1,8 @@
 """What a call to a model says of it."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -18,6 +19,8 @@ from gateway.errors import (
     UpstreamUnreachable,
 )
 from gateway.secrets import Secret, redact
+from gateway.wire.chat import repair_for
+from gateway.wire.said import error_in
 
 Result: TypeAlias = Literal["ok", "failed", "no", "unknown"]
 _LONGEST = 300
@@ -55,6 +58,7 @@ def report(model: Model, heard: Sequence[Heard], seconds: float) -> Report:
         _stream(last, secrets, seconds),
         _usage(last),
         _tools(heard, secrets),
+        *_quirks(heard, model, secrets),
     )
     works = all(check.result == "ok" for check in checks[:3])
     return Report(model.id, model.name, len(heard), works, checks)
@@ -115,6 +119,15 @@ def _tools(heard: Sequence[Heard], secrets: Sequence[Secret]) -> Check:
     return Check("tools", "unknown", _UNASKED)
 
 
+def _quirks(heard: Sequence[Heard], model: Model, secrets: Sequence[Secret]) -> Iterator[Check]:
+    """What the upstream refused, each with the command after which it is not sent any more."""
+    for error in (one.error for one in heard if one.refused):
+        assert isinstance(error, UpstreamError)
+        if (quirk := repair_for(error.status, error.body)) is not None:
+            command = shlex.join(("gateway", "models", "update", model.id, "--quirk", quirk))
+            yield Check("quirks", "no", f"{_said(error, secrets)}. Repaired by: {command}")
+
+
 def _said(error: GatewayError, secrets: Sequence[Secret]) -> str:
     """The error in the most telling words there are, without a secret that an upstream may have quoted."""
     if isinstance(error, UpstreamError):
@@ -125,12 +138,7 @@ def _said(error: GatewayError, secrets: Sequence[Secret]) -> str:
 
 
 def _of_body(body: bytes) -> str:
-    try:
-        value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError):
-        return body.decode("utf-8", "replace")
-    error = value.get("error", value) if isinstance(value, dict) else value
-    message = error.get("message") if isinstance(error, dict) else error
+    message = error_in(body).get("message")
     return message if isinstance(message, str) else body.decode("utf-8", "replace")
 
 

@@ -41,6 +41,7 @@ class Chunk(msgspec.Struct, gc=False):
     choices: list[Choice] | None = None
     usage: Any = None
     error: Any = None
+    x_groq: Any = None
 
 
 class NamedChunk(Chunk, gc=False):
@@ -122,6 +123,7 @@ def chunk_of(value: Mapping[str, Any], *, lenient: bool = False) -> NamedChunk:
         choices=[_choice(c, lenient) for c in elements if truthy(c) and not isinstance(c, list)],
         usage=value.get("usage"),
         error=value.get("error"),
+        x_groq=value.get("x_groq"),
         id=_text(value.get("id")),
         model=_text(value.get("model")),
         created=_int(value.get("created")),

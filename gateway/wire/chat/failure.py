@@ -1,18 +1,44 @@
 """What a chat upstream says about failures and usage."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from gateway.events import Failure, Frame, Usage
 from gateway.wire.unicode import well_formed
 
 _ERROR_STATUS = range(400, 600)
+_DIGITS: Final = re.compile(r"[0-9]{3}").fullmatch
+_SPELLED: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "context_length_exceeded": 400,
+        "invalid_request_error": 400,
+        "authentication_error": 401,
+        "permission_error": 403,
+        "not_found_error": 404,
+        "rate_limit_error": 429,
+        "rate_limit_exceeded": 429,
+        "server_error": 500,
+        "overloaded_error": 529,
+    }
+)
 
 
-def failure_of(error: Any, body: Mapping[str, Any], *, status: int = 0, source: Frame | None = None) -> Failure:
-    """The failure a top-level `error` is; `status` is the HTTP one, used if it is an error's."""
+def failure_of(
+    error: Any, body: Mapping[str, Any], *, status: int = 0, source: Frame | None = None, spelled: bool = False
+) -> Failure:
+    """The failure a top-level `error` is; `status` is the HTTP one, used if it is an error's.
+
+    `spelled` takes statuses from texts, too: numbers in quotes, and the kinds that OpenAI and Anthropic name.
+    """
     details: Mapping[str, Any] = error if isinstance(error, dict) else {}
-    said = [v for v in (status, *(o.get(k) for o in (details, body) for k in ("status", "code"))) if type(v) is int]
+    given = (status, *(o.get(k) for o in (details, body) for k in ("status", "code")))
+    said = [v for v in given if type(v) is int]
+    if spelled:
+        said += [
+            _SPELLED.get(v, int(v) if _DIGITS(v) else 0) for v in (*given, details.get("type")) if isinstance(v, str)
+        ]
     status = next((v for v in said if v in _ERROR_STATUS), 502)
     message = details.get("message", error)
     return Failure(

@@ -1,7 +1,7 @@
 """Reads the frames of a chat stream as events."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -35,6 +35,7 @@ from gateway.wire.chat.chunk import (
 )
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.javascript import truthy
+from gateway.wire.said import error_of
 from gateway.wire.unicode import split_half, well_formed
 
 REASONS: Final[dict[str, FinishReason]] = {
@@ -44,6 +45,12 @@ REASONS: Final[dict[str, FinishReason]] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
     "error": "error",
+    # What vendors say besides: Together, Mistral, Z.ai, DeepSeek.
+    "eos": "stop",
+    "model_length": "length",
+    "sensitive": "content_filter",
+    "network_error": "error",
+    "insufficient_system_resource": "error",
 }
 _COMMENT: Final = (Opaque(kind="comment"),)
 _Said = tuple[int, type[Text | Reasoning | Refusal | ToolCall], str | None]
@@ -83,7 +90,7 @@ class ChatReader:
                 choice, text = plain
                 index = 0 if self._lenient else choice.index
                 return [Text(text=text, choice=index, logprobs=choice.logprobs, source=frame)]
-            careful = chunk.error is not None
+            careful = chunk.error is not None or (chunk.choices is None and chunk.usage is None)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             chunk, careful = Chunk(), True
         try:
@@ -110,7 +117,9 @@ class ChatReader:
         value = parse_object(data)
         error = value.get("error")
         if truthy(error):
-            return [failure_of(error, value, source=frame)]
+            return [failure_of(error, value, source=frame, spelled=not self._lenient)]
+        if not self._lenient and _is_error(value, frame.name):
+            return [failure_of(error_of(value), value, source=frame, spelled=True)]
         return self._events(frame, chunk_of(value, lenient=self._lenient), lone_halves=True)
 
     def _events(self, frame: Frame, chunk: Chunk, *, lone_halves: bool = False) -> list[Event]:
@@ -129,10 +138,13 @@ class ChatReader:
             else:
                 for choice in choices:
                     self._choice(frame, choice, choice.index, lone_halves, events)
-        if chunk.usage is not None and isinstance(chunk.usage, dict):
+        usage = chunk.usage
+        if usage is None and isinstance(chunk.x_groq, dict):
+            usage = chunk.x_groq.get("usage")
+        if usage is not None and isinstance(usage, dict):
             if choices and not events:  # more than usage: a frame of usage alone may be kept from the client
                 events.append(Opaque(kind="delta", source=frame))
-            events.append(usage_of(chunk.usage, source=frame))
+            events.append(usage_of(usage, source=frame))
         return events or [Opaque(kind="delta", source=frame)]
 
     def _choice(self, frame: Frame, choice: Choice, index: int, lone_halves: bool, events: list[Event]) -> None:
@@ -188,6 +200,13 @@ class ChatReader:
             else:
                 events.append(kind(text="\ufffd", choice=choice, source=frame))
         return events
+
+
+def _is_error(value: Mapping[str, Any], name: str | None) -> bool:
+    """Whether an object without `error` is one all the same: SGLang's, FastAPI's, or an event of that name."""
+    if value.get("choices"):
+        return False
+    return value.get("object") == "error" or name == "error" or (bool(value.get("detail")) and "id" not in value)
 
 
 def start_of(chunk: NamedChunk, source: Frame | None = None) -> Start:

@@ -68,6 +68,12 @@ def an_unknown_key_in_a_table(here: Path, environ: Environ) -> None:
     (here / "gateway.toml").write_text('[egress]\nallow = []\nallowed = [\n  "10.0.0.1",\n]\n')
 
 
+@fault("plugins", "no enabled plugin brings the provider 'gorq'; did you mean 'groq'?")
+def a_model_of_an_unknown_provider(here: Path, environ: Environ) -> None:
+    url = "https://192.0.32.8/v1"
+    gateway(environ, "models", "add", "m", "--provider", "gorq", "--base-url", url, "--model-id", "x")
+
+
 @fault("settings", "GATEWAY_LOG_LEVEL: ")
 def a_wrong_variable(here: Path, environ: Environ) -> None:
     environ["GATEWAY_LOG_LEVEL"] = "loud"

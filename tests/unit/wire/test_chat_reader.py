@@ -88,7 +88,7 @@ def test_a_delta_that_says_nothing_is_opaque(empty: dict[str, Any]) -> None:
         ("function_call", "tool_calls"),
         ("content_filter", "content_filter"),
         ("error", "error"),
-        ("eos", "other"),
+        ("odd", "other"),
     ],
 )
 def test_finish_reasons_are_translated_and_kept(native: str, reason: str) -> None:
