@@ -119,7 +119,10 @@ def _mistral_tools() -> Canned:
 
 def _perplexity() -> Canned:
     """The whole message beside each delta, usage in every chunk, sources on top."""
-    found = {"citations": ["https://a.example"], "search_results": [{"title": "A", "url": "https://a.example"}]}
+    found: dict[str, Any] = {
+        "citations": ["https://a.example"],
+        "search_results": [{"title": "A", "url": "https://a.example"}],
+    }
     first = {"message": {"role": "assistant", "content": "Hel"}}
     whole = {"message": {"role": "assistant", "content": "Hello!"}}
     early = {"prompt_tokens": 11, "completion_tokens": 1, "total_tokens": 12}
@@ -166,7 +169,7 @@ def _vllm() -> Canned:
 
 def _sglang() -> Canned:
     """Every field every time, most of them null."""
-    empty = {"role": None, "reasoning_content": None, "tool_calls": None}
+    empty: dict[str, Any] = {"role": None, "reasoning_content": None, "tool_calls": None}
     return _said(
         _event(_choice(**{**empty, "role": "assistant"}, content=""), usage=None),
         _event(_choice(**{**empty, "reasoning_content": "Hm."}, content=None), usage=None),
@@ -205,7 +208,7 @@ def _transformers() -> Canned:
 
 def _litellm() -> Canned:
     """Calls under null contents, and fields of its own."""
-    own = {"provider_specific_fields": None, "annotations": []}
+    own: dict[str, Any] = {"provider_specific_fields": None, "annotations": []}
     return _said(
         _event(_choice(role="assistant", content=None, **own, **_call(index=0, type="function"))),
         _event(_choice("tool_calls", **own), citations=None),

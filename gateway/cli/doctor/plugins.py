@@ -21,7 +21,7 @@ _SECONDS = 15.0
 
 def plugins(settings: Settings, repairs: "Repairs", models: Sequence[Any]) -> Iterator[Finding]:
     """Load and assemble them as the server does, run the `check` of their settings, and look for models' providers."""
-    found, _, problems = dry_run(settings)
+    found, generation, problems = dry_run(settings)
     if not found.entries:
         told = "The gateway's own plugins are not installed: nothing is served."
         yield failed(_CHECK, told, "pip install --force-reinstall litestar-gateway")
@@ -41,15 +41,15 @@ def plugins(settings: Settings, repairs: "Repairs", models: Sequence[Any]) -> It
         yield warning(_CHECK, text, repairs.of(text))
     for entry in found.active:
         yield from _own_check(settings, entry)
-    if found.generation is not None:
-        yield from _unprovided(models, found.generation.providers)
+    if generation is not None:
+        yield from _unprovided(models, generation.providers)
     yield ok(_CHECK, f"active: {', '.join(entry.name for entry in found.active) or 'none'}")
 
 
 def _unprovided(models: Sequence[Any], providers: Collection[str]) -> Iterator[Finding]:
     """The enabled models whose provider nobody brings."""
     for model in models:
-        if model.enabled and model.provider not in providers:
+        if model.provider not in providers:
             near = difflib.get_close_matches(model.provider, list(providers), n=1)
             told = f"no enabled plugin brings the provider {model.provider!r}"
             guess = f"; did you mean {near[0]!r}?" if near else "."

@@ -86,7 +86,7 @@ class Stored:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.models: Sequence[Any] = ()
-        """Id, name and base URL of the enabled models, once `findings` has come so far."""
+        """Id, name, provider and base URL of the enabled models, once `findings` has come so far."""
 
     async def findings(self) -> AsyncIterator[Finding]:
         """Whether it answers, has our tables, and is opened by our keyring."""
@@ -130,7 +130,7 @@ class Stored:
         async with engine.connect() as connection:
             sealed = await connection.scalar(sa.select(secrets.c.value).where(secrets.c.name == "index"))
             rows = await connection.execute(
-                sa.select(models.c.id, models.c.name, models.c.base_url).where(models.c.enabled)
+                sa.select(models.c.id, models.c.name, models.c.provider, models.c.base_url).where(models.c.enabled)
             )
             self.models = rows.all()
         for finding in self._sealed(sealed):
