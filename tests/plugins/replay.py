@@ -238,7 +238,6 @@ def _judge(where: str, cut: Run, told: Heard, whole: Heard) -> None:
         assert (name, arguments) == (wanted, all_of_it[: len(arguments)]), f"{where}: another tool call"
 
 
-
 def shown(name: str, counts: Mapping[str, Counter[str]]) -> str:
     """A line for each client, for the log of a test run."""
     return "\n".join(f"{name:>20} {client:>16}: {dict(sorted(told.items()))}" for client, told in counts.items())
