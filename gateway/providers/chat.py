@@ -7,7 +7,7 @@ from gateway.events import Event
 from gateway.protocols import Framing, Reader, UpstreamDialect
 from gateway.providers.dialect import DialectProvider
 from gateway.requests import ChatRequest
-from gateway.wire.chat import CHAT
+from gateway.wire.chat import CHAT, LEGACY
 from gateway.wire.plain import PLAIN
 
 
@@ -20,7 +20,7 @@ class ChatProvider(DialectProvider):
         quirks = Quirks(omit=frozenset({"logit_bias"}))
     """
 
-    also = MappingProxyType({PLAIN.name: PLAIN})
+    also = MappingProxyType({LEGACY.name: LEGACY, PLAIN.name: PLAIN})
     quirks = Quirks()
     """How it differs from OpenAI; a model's own quirks come on top."""
 

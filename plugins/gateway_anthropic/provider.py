@@ -1,10 +1,12 @@
 """The provider `anthropic`: where a request goes, and what it carries."""
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from gateway import ChatRequest, Model, Provider, UpstreamDialect, __version__
 from gateway.errors import Headers
 from gateway.providers import DialectProvider
+from gateway_anthropic.counting import COUNT_TOKENS
 from gateway_anthropic.dialect import CLAUDE
 
 _VERSION: Final = "2023-06-01"
@@ -16,13 +18,15 @@ class AnthropicProvider(DialectProvider):
 
     name = "anthropic"
     dialect: UpstreamDialect = CLAUDE
+    also = MappingProxyType({COUNT_TOKENS.name: COUNT_TOKENS})
+    path = "/messages"
     base_url = "https://api.anthropic.com/v1"
 
     def url(self, request: ChatRequest, model: Model) -> str:
         """Where a request goes; a query of the base URL stays one."""
         base, mark, query = (model.base_url or self.base_url).partition("?")
         base = base.rstrip("/").removesuffix("/messages")
-        return f"{base if base.endswith('/v1') else base + '/v1'}/messages{mark}{query}"
+        return f"{base if base.endswith('/v1') else base + '/v1'}{self.path_of(request)}{mark}{query}"
 
     def headers(self, model: Model) -> Headers:
         """The key as Anthropic wants it; a model's own `authorization` header serves those that want another."""

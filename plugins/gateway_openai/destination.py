@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from gateway import Attempt, ChatRequest, Model, UpstreamDialect, UpstreamUnreachable, __version__
 from gateway.errors import Headers, StaleConnection
 from gateway.protocols import ByteStream, Egress
 from gateway.providers.headers import merged, with_client
 from gateway.providers.vendors import Vendor
-from gateway.wire.chat import CHAT
+from gateway.wire.chat import CHAT, LEGACY
 from gateway.wire.plain import PLAIN
 from gateway.wire.responses import RESPONSES
 
-ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({PLAIN.name: PLAIN})
+ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({LEGACY.name: LEGACY, PLAIN.name: PLAIN})
 """The dialects besides chat completions, by name."""
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
@@ -70,7 +72,8 @@ class Destination:
             return self._vendor.write_chat(request, model)
         if dialect is RESPONSES:
             return self._vendor.write_responses(request, model)
-        return dialect.write_request(request, model)
+        quirks = self._vendor.quirks_for(model, request.fields)
+        return dialect.write_request(request, msgspec.structs.replace(model, quirks=quirks))
 
 
 def _checked(headers: Headers) -> Headers:

@@ -30,10 +30,18 @@ WHOLE = ENDINGS | {
     # nothing went out yet, so that a cut is tried again
     "cut": (faults.close_midstream("a"), [*STREAM * 3, *["error_mappers"] * 3], "truncated"),
 }
+PLAIN = {
+    # what is no chat has no events to transform, and its first bytes are content, whatever they say
+    ending: (behaviour, [stage for stage in stages if stage != "stream_transforms"], outcome)
+    for ending, (behaviour, stages, outcome) in ENDINGS.items()
+} | {"no content": (faults.end_without_finish(), ["stream_observers"], "truncated")}
 SURFACES = {
     "custom route": ("/api/chat/custom", {"chatSettings": {"model": "m"}}, ENDINGS),
     "chat completions": ("/v1/chat/completions", {"stream": True}, ENDINGS),
     "chat completions, not streamed": ("/v1/chat/completions", {}, WHOLE),
+    "completions": ("/v1/completions", {"prompt": "Hi", "stream": True}, ENDINGS),
+    "completions, not streamed": ("/v1/completions", {"prompt": "Hi"}, WHOLE),
+    "embeddings": ("/v1/embeddings", {"input": "Hi"}, PLAIN),
     "messages": ("/v1/messages", {"max_tokens": 9, "stream": True}, ENDINGS),
     "messages, not streamed": ("/v1/messages", {"max_tokens": 9}, WHOLE),
 }
@@ -68,7 +76,7 @@ async def test_every_stage_fires_exactly_as_documented(tmp_path, surface):
                 said = {**fields, "model": ending, "customModelId": ids[ending]}
                 body = json.dumps({**said, "messages": [{"role": "user", "content": "Hi"}]}).encode()
                 exchange = await gateway.client.send("POST", address, headers=headers, body=body)
-                await end(exchange, upstream, ending, path, streams=endings is ENDINGS)
+                await end(exchange, upstream, ending, path, streams=endings is not WHOLE)
                 attempts = len(upstream.seen(slug(ending)))
                 async with asyncio.timeout(HANG):
                     while not is_settled(fired(path), attempts):

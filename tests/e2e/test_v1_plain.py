@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 
+import anthropic
 import httpx2
 import openai
 import pytest
@@ -257,3 +258,29 @@ async def test_nobody_is_served_without_a_key(world):
     for path in ("/v1/embeddings", "/v1/anything"):
         answer = await (await here.gateway.client.send("POST", path, body=b'{"model":"openai-0"}')).finish()
         assert answer.status == 401
+
+
+COUNT = b'{"messages":[{"role":"user","content":"Hi"}],"model":"%s","system":"s"}'
+
+
+async def test_tokens_are_counted_by_the_upstream(world):
+    here = world(reply(200, b'{"input_tokens":12}', JSON), provider="anthropic")
+    http = httpx2.AsyncClient(trust_env=False)
+    async with anthropic.AsyncAnthropic(api_key=here.key, base_url=here.url, max_retries=0, http_client=http) as client:
+        told = await client.messages.count_tokens(
+            model=here.model, messages=[{"role": "user", "content": "Hi"}], system="s",
+            extra_headers={"anthropic-beta": "b-1"},
+        )  # fmt: skip
+    assert told.input_tokens == 12
+    seen = here.upstream.seen(here.model)[-1].request
+    assert seen.target == f"/{here.model}/v1/messages/count_tokens"
+    assert (seen.header("anthropic-beta"), seen.header("x-api-key")) == ("b-1", None)
+    assert here.sent() == {"messages": [{"role": "user", "content": "Hi"}], "model": "up", "system": "s"}
+
+
+async def test_tokens_nobody_can_count_are_not_guessed(world):
+    here = world()
+    answer = await post(here, "/v1/messages/count_tokens", COUNT % here.model.encode())
+    told = json.loads(answer.body)
+    assert (answer.status, told["type"], told["error"]["type"]) == (404, "error", "not_found_error")
+    assert told["error"]["message"].startswith('The provider "openai" of this model does not answer')

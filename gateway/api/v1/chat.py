@@ -12,13 +12,14 @@ from litestar.types import Receive, Scope, Send
 from gateway import protocols
 from gateway.api.refusal import refusal
 from gateway.protocols import ClientDialect
-from gateway.wire.chat import CHAT_CLIENT
+from gateway.wire.chat import CHAT_CLIENT, LEGACY_CLIENT
 from gateway.wire.messages import MESSAGES_CLIENT
 from gateway.wire.responses import RESPONSES_CLIENT
 
 Serve: TypeAlias = Callable[[Scope, Receive, Any, ClientDialect], Awaitable[None]]
 _SURFACES: Final[tuple[tuple[str, ClientDialect], ...]] = (
     ("/v1/chat/completions", CHAT_CLIENT),
+    ("/v1/completions", LEGACY_CLIENT),
     ("/v1/messages", MESSAGES_CLIENT),
     ("/v1/responses", RESPONSES_CLIENT),
 )

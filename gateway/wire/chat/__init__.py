@@ -2,7 +2,8 @@
 
 from gateway.wire.chat.client import CHAT_CLIENT
 from gateway.wire.chat.dialect import CHAT, Chat
+from gateway.wire.chat.legacy import LEGACY, LEGACY_CLIENT
 from gateway.wire.chat.prompt import CHAT_PROMPTS
 from gateway.wire.chat.repair import repair_for
 
-__all__ = ("CHAT", "CHAT_CLIENT", "CHAT_PROMPTS", "Chat", "repair_for")
+__all__ = ("CHAT", "CHAT_CLIENT", "CHAT_PROMPTS", "LEGACY", "LEGACY_CLIENT", "Chat", "repair_for")

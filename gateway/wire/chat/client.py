@@ -25,22 +25,17 @@ class ChatClient:
     def read_request(self, body: bytes) -> ChatRequest:
         """The request; raises `InvalidRequest` saying what is wrong and where."""
         fields = decode_object(body)
-        stream = _said(fields, "stream")
-        if stream is not None and not isinstance(stream, bool):
-            raise InvalidRequest("'stream' must be true or false.", param="stream")
-        choices = _said(fields, "n")
-        if choices is not None and not (type(choices) is int and 1 <= choices <= _MOST_CHOICES):
-            raise InvalidRequest(f"'n' must be an integer from 1 to {_MOST_CHOICES}.", param="n")
+        stream, choices = streams(fields), choices_of(fields)
         if not bytes(fields.get("messages", msgspec.Raw(b""))).lstrip().startswith(b"["):
             raise InvalidRequest("'messages' must be an array.", param="messages")
         return ChatRequest(
             dialect="chat",
             model=model_name(fields),
-            stream=bool(stream),
+            stream=stream,
             fields=fields,
-            choices=choices or 1,
+            choices=choices,
             codec=CHAT_PROMPTS,
-            adds_usage=bool(stream) and not asks_for_usage(fields),
+            adds_usage=stream and not asks_for_usage(fields),
         )
 
     def writer(self, request: ChatRequest, upstream: str) -> ChatWriter:
@@ -56,12 +51,28 @@ class ChatClient:
 CHAT_CLIENT: Final = ChatClient()
 
 
-def model_name(fields: dict[str, msgspec.Raw]) -> str:
+def model_name(fields: Fields) -> str:
     """The `model` of a request's fields; raises `InvalidRequest`."""
     model = _said(fields, "model")
     if not isinstance(model, str) or not model:
         raise InvalidRequest("'model' must be the name of a model.", param="model")
     return model
+
+
+def streams(fields: Fields) -> bool:
+    """Whether the client wants a stream; raises `InvalidRequest`."""
+    stream = _said(fields, "stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidRequest("'stream' must be true or false.", param="stream")
+    return bool(stream)
+
+
+def choices_of(fields: Fields) -> int:
+    """How many choices the client wants; raises `InvalidRequest`."""
+    choices = _said(fields, "n")
+    if choices is not None and not (type(choices) is int and 1 <= choices <= _MOST_CHOICES):
+        raise InvalidRequest(f"'n' must be an integer from 1 to {_MOST_CHOICES}.", param="n")
+    return choices or 1
 
 
 def asks_for_usage(fields: Fields) -> bool:
@@ -71,6 +82,6 @@ def asks_for_usage(fields: Fields) -> bool:
     return isinstance(options, dict) and options.get("include_usage") is True
 
 
-def _said(fields: dict[str, msgspec.Raw], name: str) -> Any:
+def _said(fields: Fields, name: str) -> Any:
     raw = fields.get(name)
     return None if raw is None else decode_value(raw)

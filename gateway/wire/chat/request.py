@@ -25,7 +25,7 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
     quirks = model.quirks if quirks_for is None else quirks_for(fields)
     asks = request.adds_usage or (request.stream and request.dialect != "chat")  # others are told without asking
     if asks and "stream_options" not in quirks.omit:
-        fields["stream_options"] = _asking_for_usage(fields.get("stream_options"))
+        fields["stream_options"] = asking_for_usage(fields.get("stream_options"))
     return encoded(fitted(fields, quirks, choices=request.choices))
 
 
@@ -41,7 +41,7 @@ def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
     return {"model": msgspec.Raw(b"null"), **fields, "stream": msgspec.Raw(b"true" if request.stream else b"false")}
 
 
-def _asking_for_usage(given: msgspec.Raw | None) -> msgspec.Raw:
+def asking_for_usage(given: msgspec.Raw | None) -> msgspec.Raw:
     """The client's options, and usage besides."""
     options = decode_value(given) if given is not None else None
     return encode_value({**(options if isinstance(options, dict) else {}), "include_usage": True})

@@ -31,7 +31,7 @@ from gateway.wire.json import decode_value, encode_value
 
 _Json = dict[str, Any]
 DONE: Final = b"data: [DONE]\n\n"
-_WORDS: Final[dict[FinishReason, str]] = {
+WORDS: Final[dict[FinishReason, str]] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -185,7 +185,7 @@ class ChatWriter:
 
     def _word(self, finish: Finish) -> str:
         own = self._upstream == "chat" and finish.native
-        return own or _WORDS[finish.reason]
+        return own or WORDS[finish.reason]
 
     def _tokens(self, usage: Usage) -> Mapping[str, Any]:
         return usage.native if self._upstream == "chat" and isinstance(usage.native, dict) else tokens(usage)

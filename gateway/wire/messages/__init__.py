@@ -4,6 +4,14 @@ from gateway.wire.messages.client import MESSAGES_CLIENT
 from gateway.wire.messages.dialect import MESSAGES, Messages
 from gateway.wire.messages.errors import error_envelope
 from gateway.wire.messages.prompt import MESSAGES_PROMPTS
-from gateway.wire.messages.request import request_fields
+from gateway.wire.messages.request import request_fields, without_foreign_proofs
 
-__all__ = ("MESSAGES", "MESSAGES_CLIENT", "MESSAGES_PROMPTS", "Messages", "error_envelope", "request_fields")
+__all__ = (
+    "MESSAGES",
+    "MESSAGES_CLIENT",
+    "MESSAGES_PROMPTS",
+    "Messages",
+    "error_envelope",
+    "request_fields",
+    "without_foreign_proofs",
+)

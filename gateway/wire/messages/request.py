@@ -32,11 +32,15 @@ def request_fields(request: ChatRequest, model: Model) -> dict[str, msgspec.Raw]
     """The fields to send, before the quirks."""
     if request.dialect != "messages":
         return _limited(written(_translated(request), model, keeps_model=request.keeps_model))
-    fields = written(request.fields, model, keeps_model=request.keeps_model)
+    return without_foreign_proofs(written(request.fields, model, keeps_model=request.keeps_model))
+
+
+def without_foreign_proofs(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """The fields without thinking that another upstream has signed."""
     messages = fields.get("messages")
-    if messages is not None and FOREIGN.search(bytes(messages)):
-        fields["messages"] = encode_value(_without_foreign_proofs(decode_value(messages)))
-    return fields
+    if messages is None or not FOREIGN.search(bytes(messages)):
+        return fields
+    return {**fields, "messages": encode_value(_kept(decode_value(messages)))}
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
@@ -60,7 +64,7 @@ def _thinking_tokens(thinking: Any) -> int:
     return budget if isinstance(budget, int) else THINKING_TOKENS
 
 
-def _without_foreign_proofs(messages: list[Any]) -> list[Any]:
+def _kept(messages: list[Any]) -> list[Any]:
     out = []
     for message in messages:
         content = message.get("content") if isinstance(message, dict) else None
