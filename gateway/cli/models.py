@@ -96,6 +96,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(models)
         return
+    managed = any(model.managed_by for model in models)
     rows = [
         (
             model.id,
@@ -106,10 +107,12 @@ def list_(as_json: bool) -> None:
             model.owner,
             model.sharing,
             model.enabled,
+            *([model.managed_by or None] if managed else []),
         )
         for model in models
     ]
-    columns = ("ID", "NAME", "PROVIDER", "MODEL ID", "BASE URL", "OWNER", "SHARING", "ENABLED")
+    columns = ["ID", "NAME", "PROVIDER", "MODEL ID", "BASE URL", "OWNER", "SHARING", "ENABLED"]
+    columns += ["MANAGED BY"] if managed else []
     print_rows(columns, rows, empty="There are no models yet: add one with `gateway models add`.")
 
 

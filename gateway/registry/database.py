@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.registry import migrations
 from gateway.registry.columns import Ciphertext
+from gateway.registry.declared import Declared, declared
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import DatabaseUnavailable, KeyringError, RegistryError
 from gateway.registry.keyfile import NAME, create_keyring, read_keyring, stamp
@@ -40,9 +41,11 @@ _CLASS: Final = re.compile(r"^<class '[^']*'>: ")
 class Database:
     """What stores and snapshots work with; close it."""
 
-    __slots__ = ("_settings", "engine", "index", "keyring", "keyring_file", "keyring_stamp")
+    __slots__ = ("_settings", "declared", "engine", "index", "keyring", "keyring_file", "keyring_stamp")
 
-    def __init__(self, engine: AsyncEngine, keyring: Keyring, index: bytes, settings: "Settings") -> None:
+    def __init__(
+        self, engine: AsyncEngine, keyring: Keyring, index: bytes, settings: "Settings", declared: Declared
+    ) -> None:
         self.engine = engine
         self.keyring = keyring
         self.index = index
@@ -51,14 +54,18 @@ class Database:
         """Where the keyring lies; None when it comes from the settings."""
         self.keyring_stamp: tuple[int, ...] | None = None
         """Changes when the file does and `follow_keyring` has taken it up."""
+        self.declared = declared
+        """The models and routes that stand in the settings."""
         self._settings = settings
 
     @classmethod
     async def open(cls, settings: "Settings") -> "Database":
         """Open, migrate where that is allowed and needed, and see that the keyring is this database's.
 
-        Makes keyring and index secret on the very first start. Raises `RegistryError` with the way out.
+        Makes keyring and index secret on the very first start. Raises `RegistryError` with the way out, and
+        `SettingsError` for models and routes of the settings that cannot be.
         """
+        said = declared(settings)
         url = parse_url(settings.database_url)
         engine = create_engine(url)
         try:
@@ -69,7 +76,7 @@ class Database:
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine, keyring, index, settings)
+        return cls(engine, keyring, index, settings, said)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

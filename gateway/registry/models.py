@@ -4,20 +4,22 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gateway.registry.columns import Ciphertext
-from gateway.registry.database import Database
 from gateway.registry.errors import Conflict, InvalidValue, KeyringError, NotFound, RegistryError
 from gateway.registry.keyring import Keyring, sealed_by
 from gateway.registry.limits import LENGTHS, STRUCTURED, canonical_uuid, check_text, structured
 from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.tables import models
 from gateway.secrets import Secret
+
+if TYPE_CHECKING:
+    from gateway.registry.database import Database
 
 
 class NewModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +69,16 @@ class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, Any]
     capabilities: tuple[str, ...]
     folder_id: str | None
-    created_at: datetime
-    updated_at: datetime | None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    managed_by: str = ""
+    """Where it stands in the settings, which alone can change it; empty for one of the table."""
 
 
 class ModelStore:
-    """Reads and changes the table of models."""
+    """Reads and changes the table of models, and reads those of the settings."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: "Database") -> None:
         self._database = database
 
     async def add(self, model: NewModel) -> StoredModel:
@@ -93,7 +97,8 @@ class ModelStore:
         """All models, by name."""
         async with self._database.read() as connection:
             rows = (await connection.execute(sa.select(models).order_by(models.c.name, models.c.id))).all()
-        return [_stored(row, self._database.keyring) for row in rows]
+        stored = [_stored(row, self._database.keyring) for row in rows]
+        return sorted((*stored, *self._database.declared.shown()), key=lambda model: (model.name, model.id))
 
     async def find(self, id_or_name: str) -> StoredModel:
         """The model of that id, else of that name; `NotFound`, or `Conflict` when the name is not enough."""
@@ -109,6 +114,7 @@ class ModelStore:
         """Change the given columns of one model."""
         if unknown := set(changes) - (set(NewModel.__struct_fields__) - {"id"}):
             raise InvalidValue(f"A model's {', '.join(sorted(unknown))} cannot be changed.")
+        self._database.declared.refuse_change(model_id)
         statement = sa.update(models).where(models.c.id == canonical_uuid(model_id)).returning(models)
         async with self._database.sealing() as connection:
             values = {**_columns(changes, self._database.keyring), "updated_at": datetime.now(UTC)}
@@ -119,6 +125,7 @@ class ModelStore:
 
     async def remove(self, model_id: str) -> None:
         """Delete one model."""
+        self._database.declared.refuse_change(model_id)
         async with self._database.change() as connection:
             deleted = await connection.execute(sa.delete(models).where(models.c.id == canonical_uuid(model_id)))
         if not deleted.rowcount:

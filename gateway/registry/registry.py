@@ -47,6 +47,7 @@ class Registry:
         """Open the database (see `Database.open`), load the first snapshot, start following changes."""
         database = await Database.open(settings)
         try:
+            database.declared = await database.declared.completed()
             snapshot = await load(database)
         except BaseException:
             await database.aclose()

@@ -3,18 +3,20 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.registry.database import Database
 from gateway.registry.errors import Conflict, InvalidValue, NotFound
 from gateway.registry.limits import canonical_uuid, check_text, required
 from gateway.registry.tables import models, routes
 from gateway.terms import Condition, RouteOptions, Terms
+
+if TYPE_CHECKING:
+    from gateway.registry.database import Database
 
 MOST = 100
 """Targets of one route."""
@@ -59,14 +61,16 @@ class StoredRoute(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None
     sharing: str
     enabled: bool
-    created_at: datetime
-    updated_at: datetime | None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    managed_by: str = ""
+    """Where it stands in the settings, which alone can change it; empty for one of the table."""
 
 
 class RouteStore:
-    """Reads and changes the table of routes."""
+    """Reads and changes the table of routes, and reads those of the settings."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: "Database") -> None:
         self._database = database
 
     async def add(self, route: NewRoute) -> StoredRoute:
@@ -75,7 +79,7 @@ class RouteStore:
         values["id"] = canonical_uuid(route.id) if route.id else str(uuid.uuid4())
         values["created_at"] = datetime.now(UTC)
         async with self._database.change() as connection:
-            await _refuse_unknown(connection, values["targets"])
+            await self._refuse_unknown(connection, values["targets"])
             try:
                 row = (await connection.execute(sa.insert(routes).values(values).returning(routes))).one()
             except IntegrityError as error:
@@ -86,7 +90,8 @@ class RouteStore:
         """All routes, by name."""
         async with self._database.read() as connection:
             rows = (await connection.execute(sa.select(routes).order_by(routes.c.name, routes.c.id))).all()
-        return [stored(row) for row in rows]
+        every = (*map(stored, rows), *self._database.declared.routes)
+        return sorted(every, key=lambda route: (route.name, route.id))
 
     async def find(self, id_or_name: str) -> StoredRoute:
         """The route of that id, else of that name; `NotFound`, or `Conflict` when the name is not enough."""
@@ -106,10 +111,11 @@ class RouteStore:
         """Change the given columns of one route."""
         if unknown := set(changes) - (set(NewRoute.__struct_fields__) - {"id"}):
             raise InvalidValue(f"A route's {', '.join(sorted(unknown))} cannot be changed.")
+        self._database.declared.refuse_change(route_id)
         values = {**_columns(changes), "updated_at": datetime.now(UTC)}
         statement = sa.update(routes).where(routes.c.id == canonical_uuid(route_id)).returning(routes)
         async with self._database.change() as connection:
-            await _refuse_unknown(connection, values.get("targets", ()))
+            await self._refuse_unknown(connection, values.get("targets", ()))
             row = (await connection.execute(statement.values(values))).one_or_none()
         if row is None:
             raise NotFound(f"There is no route with the id {route_id}.")
@@ -117,10 +123,19 @@ class RouteStore:
 
     async def remove(self, route_id: str) -> None:
         """Delete one route; its models stay."""
+        self._database.declared.refuse_change(route_id)
         async with self._database.change() as connection:
             deleted = await connection.execute(sa.delete(routes).where(routes.c.id == canonical_uuid(route_id)))
         if not deleted.rowcount:
             raise NotFound(f"There is no route with the id {route_id}.")
+
+    async def _refuse_unknown(self, connection: AsyncConnection, targets: Sequence[Mapping[str, Any]]) -> None:
+        """A route of models that are not there is a mistake; one whose model goes later only becomes shorter."""
+        wanted = [target["model"] for target in targets]
+        known = set((await connection.execute(sa.select(models.c.id).where(models.c.id.in_(wanted)))).scalars())
+        known |= self._database.declared.models.keys()
+        if missing := [model_id for model_id in wanted if model_id not in known]:
+            raise NotFound(f"There is no model with the id {missing[0]}: `gateway models list` shows all.")
 
 
 def stored(row: sa.Row[Any]) -> StoredRoute:
@@ -185,11 +200,3 @@ def _sparse(options: RouteOptions) -> dict[str, Any]:
     """What differs from the defaults: a newer program's fields are not written by accident."""
     plain = msgspec.to_builtins(options)
     return {name: value for name, value in plain.items() if value != getattr(RouteOptions(), name)}
-
-
-async def _refuse_unknown(connection: AsyncConnection, targets: Sequence[Mapping[str, Any]]) -> None:
-    """A route of models that are not there is a mistake; one whose model goes later only becomes shorter."""
-    wanted = [target["model"] for target in targets]
-    known = set((await connection.execute(sa.select(models.c.id).where(models.c.id.in_(wanted)))).scalars())
-    if missing := [model_id for model_id in wanted if model_id not in known]:
-        raise NotFound(f"There is no model with the id {missing[0]}: `gateway models list` shows all.")

@@ -55,7 +55,7 @@ class Known(NamedTuple):
 class RegistrySnapshot:
     """One state of the registry."""
 
-    __slots__ = ("_index", "_keys", "_known", "_named", "_routes", "_routes_named", "generation")
+    __slots__ = ("_index", "_keys", "_known", "_models", "_named", "_routes", "_routes_named", "generation")
 
     def __init__(
         self,
@@ -63,16 +63,18 @@ class RegistrySnapshot:
         known: Mapping[str, Known],
         keys: Iterable[Key],
         index: bytes,
-        routes: Iterable[Route] = (),
+        *,
+        models: Mapping[str, Model],
+        routes: Iterable[Route],
     ) -> None:
         self.generation = generation
         self._known = known
+        self._models = {id: model for id, model in models.items() if model.enabled}
         self._keys = {key.digest: key for key in keys}
         self._index = index
         self._named: dict[str, list[Model]] = {}
-        for entry in known.values():
-            if entry.model.enabled:
-                self._named.setdefault(entry.model.name, []).append(entry.model)
+        for model in self._models.values():
+            self._named.setdefault(model.name, []).append(model)
         self._routes = {route.id: route for route in routes}
         self._routes_named: dict[str, list[Route]] = {}
         for route in self._routes.values():
@@ -80,8 +82,7 @@ class RegistrySnapshot:
 
     def model(self, model_id: str) -> Model | None:
         """The enabled model with that id (canonical lower-case UUID)."""
-        entry = self._known.get(model_id)
-        return entry.model if entry is not None and entry.model.enabled else None
+        return self._models.get(model_id)
 
     def models_named(self, name: str) -> Sequence[Model]:
         """The enabled models of that name, of all owners."""
@@ -89,7 +90,7 @@ class RegistrySnapshot:
 
     def models(self) -> Sequence[Model]:
         """Every enabled model, of all owners."""
-        return [model for named in self._named.values() for model in named]
+        return list(self._models.values())
 
     def route(self, route_id: str) -> Route | None:
         """The enabled route with that id (canonical lower-case UUID)."""
@@ -143,8 +144,17 @@ async def load(database: Database, previous: RegistrySnapshot | None = None) -> 
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)  # answers stream meanwhile: a rotation of the keyring makes us open every row
     known = await _completed(known)
-    served = [route for row in route_rows if (route := _route(row, known)) is not None]
-    return RegistrySnapshot(number, known, [_key(row) for row in key_rows], database.index, served)
+    every = {**{id: entry.model for id, entry in known.items()}, **database.declared.models}
+    written = [route for route in database.declared.routes if route.enabled]
+    served = [_with_models(route, every) for route in written] + [_route(row, every) for row in route_rows]
+    return RegistrySnapshot(
+        number,
+        known,
+        [_key(row) for row in key_rows],
+        database.index,
+        models=every,
+        routes=[route for route in served if route is not None],
+    )
 
 
 async def _completed(known: Mapping[str, Known]) -> dict[str, Known]:
@@ -214,19 +224,19 @@ def _model(row: Row, keyring: Keyring, api_key: Secret, *, fault: str = "") -> M
     )
 
 
-def _route(row: Row, known: Mapping[str, Known]) -> Route | None:
+def _route(row: Row, models: Mapping[str, Model]) -> Route | None:
     try:
-        return _with_models(stored(row), known)
+        return _with_models(stored(row), models)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         _log.error("Route %s is left out: %s", row.id, error)
         return None
 
 
-def _with_models(route: StoredRoute, known: Mapping[str, Known]) -> Route | None:
+def _with_models(route: StoredRoute, models: Mapping[str, Model]) -> Route | None:
     """The route over those of its models that can be read; None when there is none left."""
-    there = [target for target in route.targets if target.model in known]
+    there = [target for target in route.targets if target.model in models]
     for target in route.targets:
-        if target.model not in known:
+        if target.model not in models:
             _log.warning(
                 "Route %s (%s) goes without the model %s, which is not there.", route.name, route.id, target.model
             )
@@ -235,7 +245,7 @@ def _with_models(route: StoredRoute, known: Mapping[str, Known]) -> Route | None
         return None
     return Route(
         route.name,
-        tuple(known[target.model].model for target in there),
+        tuple(models[target.model] for target in there),
         route.strategy,
         terms={target.model: target.terms() for target in there},
         options=route.options.checked(),

@@ -3,6 +3,7 @@
 Every command loads the same: a TOML file, the environment over it, the command line's options over both.
 """
 
+from gateway.settings.declared import DeclaredModel, DeclaredRoute, DeclaredTarget
 from gateway.settings.load import load_settings
 from gateway.settings.model import EgressSettings, Settings
 from gateway.settings.problems import Origin, Origins, SettingsError, locate, suggest
@@ -10,6 +11,9 @@ from gateway.settings.sections import Section, validate_section
 from gateway.settings.switches import Switches, SwitchesChanged, SwitchFile, apply_switches, managed_by
 
 __all__ = (
+    "DeclaredModel",
+    "DeclaredRoute",
+    "DeclaredTarget",
     "EgressSettings",
     "Origin",
     "Origins",

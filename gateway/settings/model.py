@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from gateway.settings.declared import DeclaredModel, DeclaredRoute
 from gateway.settings.problems import Origin
 
 _MINIMUM_KEY = 32
@@ -97,6 +98,10 @@ class Settings(BaseModel):
     """The least severe event that is logged."""
     egress: EgressSettings = EgressSettings()
     """The door to upstreams."""
+    models: Mapping[str, DeclaredModel] = Field(default_factory=dict)
+    """Models beside those of the registry, by name."""
+    routes: Mapping[str, DeclaredRoute] = Field(default_factory=dict)
+    """Routes beside those of the registry, by name."""
     plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
     """Each plugin's section by its short name; `enabled` in it is ours."""
     plugin_files: tuple[Path, ...] = ()

@@ -74,10 +74,28 @@ def _known(
         elif inner is not None and isinstance(value, Mapping):
             known[key], below = _known(inner, value, path, origins)
             unknown += below
+        elif field is not None and (each := _model_of_each(field.annotation)) and isinstance(value, Mapping):
+            known[key], below = _known_each(each, value, path, origins)
+            unknown += below
         elif field is not None and isinstance(value, str) and locate(path, origins).environment:
             known[key] = _decode(value, field.annotation)
         else:
             known[key] = value
+    return known, unknown
+
+
+def _known_each(
+    cls: type[BaseModel], table: Mapping[str, Any], at: Path, origins: Origins
+) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
+    """The same for a table of named tables of one class."""
+    known: dict[str, Any] = {}
+    unknown: list[tuple[str, bool]] = []
+    for name, inner in table.items():
+        if isinstance(inner, Mapping):
+            known[name], below = _known(cls, inner, (*at, name), origins)
+            unknown += below
+        else:
+            known[name] = inner
     return known, unknown
 
 
@@ -120,6 +138,12 @@ def nested_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+def _model_of_each(annotation: Any) -> type[BaseModel] | None:
+    """The class of the tables of a table by name."""
+    arguments = get_args(annotation) if get_origin(annotation) is Mapping else ()
+    return nested_model(arguments[1]) if len(arguments) == 2 else None
+
+
 def _decode(text: str, annotation: Any) -> Any:
     """An environment variable's text: JSON for tables and lists, also a comma list; the rest pydantic reads itself."""
     kinds = [kind for option in _alternatives(annotation) if isinstance(kind := get_origin(option) or option, type)]
@@ -160,6 +184,10 @@ def _secrets(cls: type[BaseModel], table: Mapping[str, Any]) -> Iterator[str]:
         inner, value = nested_model(field.annotation), table.get(key)
         if inner is not None and isinstance(value, Mapping):
             yield from _secrets(inner, value)
+        elif (each := _model_of_each(field.annotation)) is not None and isinstance(value, Mapping):
+            for named in value.values():
+                if isinstance(named, Mapping):
+                    yield from _secrets(each, named)
         elif is_secret(field):
             yield from _texts(value)
 

@@ -101,6 +101,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(routes)
         return
+    managed = any(route.managed_by for route in routes)
     rows = [
         (
             route.id,
@@ -110,10 +111,12 @@ def list_(as_json: bool) -> None:
             route.owner,
             route.sharing,
             route.enabled,
+            *([route.managed_by or None] if managed else []),
         )
         for route in routes
     ]
-    columns = ("ID", "NAME", "STRATEGY", "TARGETS", "OWNER", "SHARING", "ENABLED")
+    columns = ["ID", "NAME", "STRATEGY", "TARGETS", "OWNER", "SHARING", "ENABLED"]
+    columns += ["MANAGED BY"] if managed else []
     print_rows(columns, rows, empty="There are no routes yet: add one with `gateway routes add`.")
 
 
@@ -145,6 +148,7 @@ def show(route: str, as_json: bool) -> None:
             "enabled": found.enabled,
             "created_at": found.created_at,
             "updated_at": found.updated_at,
+            "managed by": found.managed_by or "the registry",
         }
     )
     for warning in unusable(found, models):

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
+from gateway.registry.migrations import HEAD, REVISIONS
 
 OWNER = "0b1c2d3e-0000-4000-8000-00000000000a"
 ADD = ("models", "add", "m", "--base-url", "https://a.example/v1", "--model-id", "gpt")
@@ -209,13 +210,15 @@ def test_the_schema_goes_up_down_and_up_again(run: Run) -> None:
     assert run("db", "current").stdout == "none\n"
     assert "run `gateway db upgrade`" in run("db", "check", code=1).stderr.lower()
     run("db", "upgrade")
-    assert run("db", "current").stdout == "0001\n"
+    assert run("db", "current").stdout == f"{HEAD}\n"
     run("db", "check")
     run("db", "downgrade", "-1")
-    assert run("db", "current").stdout == "none\n"
+    assert run("db", "current").stdout == f"{REVISIONS[-2]}\n"
     run("db", "upgrade")
     run("db", "downgrade", "base")
-    run("db", "upgrade", "0001")
+    assert run("db", "current").stdout == "none\n"
+    run("db", "upgrade", REVISIONS[0])
+    run("db", "upgrade", HEAD)
     run("db", "check")
     assert "Can't locate revision" in run("db", "upgrade", "nope", code=1).stderr
 
