@@ -20,6 +20,9 @@ def whole_output(
         kind = _kind(part)
         if kind is None:
             continue
+        if isinstance(part, ToolCallPart) and part.signature is not None:  # that of thinking without words before it
+            items.append(Item("reasoning", len(items), suffix, {}))
+            items[-1].proof = proof(part.signature, None, maker)
         if kind != "message" or not items or items[-1].kind != "message":
             items.append(Item(kind, len(items), suffix, {}, **_given(part)))
             items[-1].status = "completed"

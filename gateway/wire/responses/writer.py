@@ -219,19 +219,27 @@ class ResponsesWriter:
         return out
 
     def _call(self, event: ToolCall) -> bytes:
-        if event.signature is not None:
-            self._drop("signature")
         part, out = self._numbers.number(event), b""
         item = self._calls.get(part)
         if item is None:
             kind = "function_call" if event.kind == "function" else "custom_tool_call"
             given = self._given(part)
             said = {"call_id": event.id or f"call_{self._response['id']}_{part}", "name": event.name or ""}
-            out = self._begin()
+            out = self._begin() + self._prove(event.signature)
             start, item = self._stream.begin(kind, given.given if given is not None else {}, **said)
             self._calls[part] = item
             out += start
         return out + self._stream.argue(item, event.arguments) if event.arguments else out
+
+    def _prove(self, signature: str | None) -> bytes:
+        """A call has no place for a signature: it is that of the thinking before, which may have no words."""
+        if signature is None:
+            return b""
+        out, item = b"", self._stream.item
+        if item is None or item.kind != "reasoning" or item.proof != proof(None, None, self._upstream):
+            out, item = self._stream.begin("reasoning", {})
+        item.proof = proof(signature, None, self._upstream)
+        return out
 
     def _cite(self, event: Citation) -> bytes:
         part, content = self._numbers.number(event), self._stream.content
