@@ -12,7 +12,7 @@ from gateway import ChatRequest, Model, UpstreamDialect
 from gateway.testing.canned import Canned
 from gateway.wire.chat import CHAT, CHAT_CLIENT
 from gateway.wire.messages import MESSAGES, MESSAGES_CLIENT
-from gateway.wire.responses import RESPONSES, RESPONSES_CLIENT
+from gateway.wire.responses import RESPONSES
 from gateway_gemini.dialect import GEMINI
 from gateway_gemini.turns import UNSIGNED
 
