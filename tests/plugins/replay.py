@@ -73,8 +73,8 @@ class SdkClient:
         return heard(events)
 
     def expects(self, whole: Said) -> Said:
-        """Other dialects than chat have one word for all that was declined, and say it as text."""
-        if self._reads is CHAT or not (whole.refusal or whole.finish == "content_filter"):
+        """Messages have one word for all that was declined, and say it as text."""
+        if self._reads is not MESSAGES or not (whole.refusal or whole.finish == "content_filter"):
             return whole
         return msgspec.structs.replace(whole, text=whole.text + whole.refusal, refusal="", finish="refusal")
 

@@ -9,7 +9,7 @@ from gateway.parts import Collected
 from gateway.protocols import UpstreamDialect
 from gateway.wire.responses import RESPONSES
 
-ID: Final = "resp_67c9fdcecf488190bdd9a0409de3a1ec07b8b0ad4e5eb654"
+ID: Final = "resp_67c9"
 USAGE: Final = {
     "input_tokens": 37,
     "input_tokens_details": {"cached_tokens": 12},
@@ -21,10 +21,8 @@ USAGE: Final = {
 
 def response(status: str = "in_progress", output: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
     """The object that a response is; some of what it says is unknown to the gateway."""
-    said = {"id": ID, "object": "response", "created_at": 1741290958, "status": status, "background": False}
-    said |= {"error": None, "incomplete_details": None, "instructions": "Be brief.", "max_output_tokens": None}
-    said |= {"model": "gpt-5.1-2025-11-13", "output": list(output), "parallel_tool_calls": True, "safety": {"a": 1}}
-    said |= {"store": True, "temperature": 1.0, "text": {"format": {"type": "text"}}, "tools": [], "usage": None}
+    said = {"id": ID, "object": "response", "created_at": 1741290958, "status": status, "model": "gpt-5.1"}
+    said |= {"error": None, "incomplete_details": None, "output": list(output), "safety": {"a": 1}, "usage": None}
     return {**said, **more}
 
 
@@ -131,6 +129,18 @@ def _parallel_tools() -> list[bytes]:
     ]
 
 
+def _everything() -> list[bytes]:
+    script = Script()
+    return [
+        *script.begin(),
+        *script.thinking(("Hm", "."), proof="gAAAAABo"),
+        *script.message("I ", "l🎉k."),
+        *script.call("call_a", "f", '{"ci', 'ty": "ã"}'),
+        *script.call("call_b", "g", "{}"),
+        *script.end(),
+    ]
+
+
 def _custom_tool() -> list[bytes]:
     script = Script()
     return [
@@ -163,6 +173,7 @@ STREAMS: Final[dict[str, list[bytes]]] = {
     "text": _text(),
     "thinking": _thinking(),
     "parallel_tools": _parallel_tools(),
+    "everything": _everything(),
     "custom_tool": _custom_tool(),
     "search": _search(),
     "refusal": _refusal(),
