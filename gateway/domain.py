@@ -15,7 +15,7 @@ from gateway.secrets import Secret
 from gateway.terms import CREDENTIALS, RouteOptions, Terms
 
 if TYPE_CHECKING:
-    from gateway.errors import GatewayError
+    from gateway.errors import GatewayError, Headers
     from gateway.events import Answer
     from gateway.requests import ChatRequest
 
@@ -263,8 +263,10 @@ class Attempt:
         "number",
         "outcome",
         "reason",
+        "request",
         "started",
         "started_at",
+        "upstream_headers",
         "upstream_status",
     )
 
@@ -279,7 +281,10 @@ class Attempt:
         self.first_content: float | None = None
         """Monotonic time of the first content event."""
         self.ended: float | None = None
+        self.request: ChatRequest | None = None
+        """As it was sent to this model; it knows what had no place."""
         self.upstream_status: int | None = None
+        self.upstream_headers: Headers = ()
         self.lane: Lane | None = None
         """Known once the upstream has answered."""
         self.answer: Answer | None = None
@@ -293,7 +298,9 @@ class Exchange:
     __slots__ = (
         "answer",
         "attempts",
+        "clock",
         "error",
+        "exposed",
         "headers",
         "id",
         "outcome",
@@ -311,6 +318,10 @@ class Exchange:
         self.id = id
         self.surface = surface
         """Name of the client's dialect."""
+        self.clock = ""
+        """The header in which that dialect tells how many milliseconds an answer took; empty where it has none."""
+        self.exposed = False
+        """Whether the caller may see which models, providers and plugins took part."""
         self.headers: Sequence[tuple[bytes, bytes]] = ()
         """As the client sent them, credentials among them: ask `header`."""
         self.started = time.monotonic()

@@ -1,5 +1,6 @@
 """Refusals of requests that no surface serves, each in the dialect of the path's prefix."""
 
+import os
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -41,6 +42,11 @@ def refusal(path: str, status: int, message: str) -> Refusal:
         return Refusal(status, _PROBLEM, msgspec.json.encode(problem))
     body = msgspec.json.encode({"message": message})
     return Refusal(status, _TEXT if _under(path, "/api") else _JSON, body)
+
+
+def request_id() -> dict[str, str]:
+    """The header that names one answer, for those that are no exchange and so have no name of their own."""
+    return {"x-request-id": os.urandom(16).hex()}
 
 
 def _under(path: str, prefix: str) -> bool:

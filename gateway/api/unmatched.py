@@ -9,9 +9,10 @@ from litestar.exceptions import HTTPException
 from litestar.routes import ASGIRoute, HTTPRoute
 from litestar.types import ExceptionHandlersMap, Scope
 
-from gateway.api.refusal import refusal
+from gateway.api.refusal import refusal, request_id
 from gateway.errors import GatewayError
 from gateway.wire.envelope import error_answer
+from gateway.wire.messages import error_envelope
 
 _log = logging.getLogger("gateway.api")
 _MESSAGES = {404: "Nothing is served at {path}.", 405: "{method} is not allowed at {path}."}
@@ -42,8 +43,9 @@ def _answer_gateway(request: Request[Any, Any, Any], error: GatewayError) -> Res
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if not request.scope["path"].startswith("/v1/"):
         return _respond(request.scope["path"], error.status, error.message, headers)
-    status, said, body = error_answer(error)
-    return Response(body, status_code=status, headers={**headers, **dict(said)})
+    written = error_envelope if "anthropic-version" in request.headers else error_answer
+    status, said, body = written(error)
+    return Response(body, status_code=status, headers={**headers, **request_id(), **dict(said)})
 
 
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -54,7 +56,9 @@ def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
 def _respond(path: str, status: int, message: str, headers: Mapping[str, str]) -> Response[bytes]:
     answer = refusal(path, status, message)
     # As a header: Litestar would add a second charset to a media type that is text.
-    return Response(answer.body, status_code=status, headers={**headers, "content-type": answer.media_type})
+    return Response(
+        answer.body, status_code=status, headers={**headers, **request_id(), "content-type": answer.media_type}
+    )
 
 
 def allowed_methods(app: Litestar, scope: Scope) -> tuple[str, ...]:

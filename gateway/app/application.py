@@ -64,6 +64,8 @@ class Application:
             log=log,
             faults=faults,
             secret=lambda: self.registry.database.index,
+            exposes=settings.expose_routing,
+            strict=settings.strict_params,
         )
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)

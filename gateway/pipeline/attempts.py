@@ -2,8 +2,18 @@
 
 import asyncio
 
+import msgspec
+
 from gateway.domain import Attempt
-from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamBroken, UpstreamReset, UpstreamTimeout
+from gateway.errors import (
+    GatewayError,
+    Headers,
+    ShuttingDown,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamReset,
+    UpstreamTimeout,
+)
 from gateway.events import Cause, Failure
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.clients import ClientCache
@@ -36,18 +46,22 @@ class Attempts:
 
     async def run(self, live: Live, attempt: Attempt, race: Race | None = None) -> GatewayError | None:
         """None when the answer went to the client, the error when nothing did."""
-        request = live.exchange.request
-        assert request is not None
+        assert live.exchange.request is not None
+        request = attempt.request = msgspec.structs.replace(live.exchange.request)
         self._health.began(attempt)
         try:
             with self._clients.lease(live.generation, attempt.model) as client:
                 async with asyncio.timeout(attempt.model.timeouts.first):
                     upstream = await client.open(request, attempt)
+                if isinstance(upstream, ByteUpstream):
+                    attempt.upstream_headers = upstream.body.headers
                 await self._relay(live, attempt, upstream, race)
         except TimeoutError:
             attempt.error = UpstreamTimeout("Request timed out.")
         except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
             attempt.error = map_error(live.generation, error, attempt, self._calls)
+            if isinstance(attempt.error, UpstreamError):
+                attempt.upstream_headers = attempt.error.headers
         finally:
             if race is None or race.winner is attempt:
                 live.pump = None

@@ -7,12 +7,15 @@ from typing import Final
 import msgspec
 
 from gateway.domain import Exchange
-from gateway.errors import Headers
+from gateway.errors import Headers, InvalidRequest
 from gateway.protocols import ClientDialect, Scope
 from gateway.requests import ChatRequest
 
+_NAME: Final = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,64}")
 _PLAIN: Final = re.compile(rb"[\x20-\x7e]{1,1024}")
 _MOST: Final = 16
+_STRICT: Final = "x-gateway-strict-params"
+_LIMIT: Final = re.compile(r"(?:x|anthropic)-ratelimit-[a-z-]{1,64}: [\x20-\x7e]{0,128}")
 
 
 def forwarding(request: ChatRequest, dialect: ClientDialect, scope: Scope) -> ChatRequest:
@@ -28,19 +31,36 @@ def forwarding(request: ChatRequest, dialect: ClientDialect, scope: Scope) -> Ch
     return msgspec.structs.replace(request, headers=(*request.headers, *found[:_MOST])) if found else request
 
 
+def strict(exchange: Exchange, *, always: bool) -> bool:
+    """Whether what has no place at the model's upstream is refused: the operator's word, or the client's for one."""
+    said = (exchange.header(_STRICT) or "").strip().lower()
+    if said not in ("", "true", "false"):
+        raise InvalidRequest(f"The header {_STRICT} must be true or false.", param=_STRICT)
+    return always or said == "true"
+
+
 def answer_headers(exchange: Exchange) -> Headers:
-    """Of an answer whose first content is there."""
-    return (("x-request-id", exchange.id), *topology(exchange))
+    """Of every answer, refusals included."""
+    spent = 1000 * (time.monotonic() - exchange.started)
+    clock: Headers = ((exchange.clock, str(round(spent))),) if exchange.clock else ()
+    return (("x-request-id", exchange.id), *clock, *_dropped(exchange), *_topology(exchange))
 
 
-def topology(exchange: Exchange) -> Headers:
-    """What only a caller with the admin scope may see: which plugins there are, and how long each took.
+def _dropped(exchange: Exchange) -> Headers:
+    """What the client asked and the model was not: its own request, so that everybody may know."""
+    request = exchange.attempts[-1].request if exchange.attempts else None
+    names = [name for name in (request.lost if request is not None else ()) if _NAME.fullmatch(name)]
+    return (("x-gateway-dropped-params", ", ".join(names[:_MOST])),) if names else ()
 
-    `Server-Timing` as the W3C writes it: milliseconds by `stage.plugin`, `upstream` from the dial to the first
-    content, `total` since the request arrived.
+
+def _topology(exchange: Exchange) -> Headers:
+    """What only a caller may see who is to know of models and plugins: which there are, and how long each took.
+
+    The upstream's rate limits are among it: they tell of the operator's account, which others share, and clients that
+    took them for their own would slow down for nothing. `Server-Timing` as the W3C writes it: milliseconds by
+    `stage.plugin`, `upstream` from the dial to the first content, `total` since the request arrived.
     """
-    principal = exchange.principal
-    if principal is None or "admin" not in principal.scopes:
+    if not exchange.exposed:
         return ()
     spent = dict(exchange.timings)
     if exchange.attempts and exchange.attempts[-1].first_content is not None:
@@ -60,4 +80,5 @@ def _attempted(exchange: Exchange) -> Headers:
         ("x-gateway-provider", last.model.provider),
         ("x-gateway-attempts", str(len(exchange.attempts))),
         *lane,
+        *[header for header in last.upstream_headers if _LIMIT.fullmatch(": ".join(header))][:_MOST],
     )

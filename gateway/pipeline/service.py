@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
 from gateway.egress import Capture
@@ -16,7 +18,7 @@ from gateway.pipeline.calls import Calls
 from gateway.pipeline.credentials import credentials_of
 from gateway.pipeline.explain import explain
 from gateway.pipeline.explanation import Explanation, Question
-from gateway.pipeline.headers import forwarding, topology
+from gateway.pipeline.headers import answer_headers, forwarding, strict
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
 from gateway.pipeline.names import AnswerNames
@@ -49,12 +51,16 @@ class Pipeline:
         log: Logger,
         faults: Faults | None = None,
         secret: Callable[[], bytes] | None = None,
+        exposes: bool = False,
+        strict: bool = False,
     ) -> None:
         """`secret` proves the names of answers, and is the same in every process; without it, one of this process."""
         self._generations = generations
         self._usage = usage
         self._capture = capture
         self._body_limit = body_limit
+        self._exposes = exposes
+        self._strict = strict
         self._log = log
         self.faults = faults or Faults()
         """What plugins did wrong so far."""
@@ -87,7 +93,7 @@ class Pipeline:
     ) -> None:
         """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
         exchange = Exchange(os.urandom(16).hex(), dialect.name)
-        exchange.headers = scope["headers"]
+        exchange.headers, exchange.clock = scope["headers"], getattr(dialect, "clock", "")
         generation = self._generations.pin()
         live = Live(exchange, Outlet(scope, send), generation, dialect)
         self._running.add(live)
@@ -163,7 +169,10 @@ class Pipeline:
             exchange.principal = anonymous or await authenticate(
                 generation, credentials_of(scope), "chat", calls, exchange.timings
             )
+            exchange.exposed = self._exposes or "admin" in exchange.principal.scopes
             exchange.request = forwarding(dialect.read_request(body), dialect, scope)
+            if strict(exchange, always=self._strict):
+                exchange.request = msgspec.structs.replace(exchange.request, strict=True)
             exchange.route = await look_up(generation, exchange, calls)
             await admit(generation, exchange, calls, live.acquired)
             exchange.request = await transform(generation, exchange, calls)
@@ -180,8 +189,8 @@ class Pipeline:
     async def _refuse(self, live: Live, dialect: ClientDialect, error: GatewayError) -> None:
         live.exchange.error = error
         status, headers, body = render(dialect, error, _secrets(live.exchange))
-        own: Headers = (("content-length", str(len(body))), ("x-request-id", live.exchange.id))
-        live.outlet.start(status, (*headers, *own, *topology(live.exchange)))
+        length: Headers = (("content-length", str(len(body))),)
+        live.outlet.start(status, (*headers, *length, *answer_headers(live.exchange)))
         live.outlet.finish(body)
         await self._deliver(live)
 

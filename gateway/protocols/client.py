@@ -37,7 +37,11 @@ class AnswerWriter(Writer, Protocol):
 
 
 class ClientDialect(Protocol):
-    """The client half of a wire format: what one surface reads and writes."""
+    """The client half of a wire format: what one surface reads and writes.
+
+    Optional attributes: `forwards`, names of client headers that upstreams of the same dialect see; `clock`, the header
+    in which answers tell how many milliseconds they took.
+    """
 
     name: str
     headers: Headers

@@ -92,6 +92,10 @@ class Settings(BaseModel):
     """Port to listen on; 0 = any free one."""
     body_limit: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Largest request body in bytes."""
+    strict_params: bool = False
+    """Whether a request with fields that the model's upstream has no place for is refused; else they are left out."""
+    expose_routing: bool = False
+    """Whether every caller is told which model and provider answered, and how long each plugin took."""
     drain_seconds: float = Field(default=120.0, ge=0, allow_inf_nan=False)
     """How long running answers may go on after the signal to stop."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from gateway import protocols
+from gateway.api.refusal import request_id
 from gateway.domain import Model, Principal, Route
 from gateway.errors import ModelNotFound
 from gateway.protocols import Snapshot
 
 Require: TypeAlias = Callable[[protocols.Scope, Literal["chat"]], Awaitable[Principal]]
+_ANTHROPIC: Final = "anthropic-version"
+"""A header that only Anthropic's clients send."""
 
 
 class ListedModel(msgspec.Struct, frozen=True):
@@ -29,6 +32,25 @@ class ListedModel(msgspec.Struct, frozen=True):
     context_length: int | None = None
 
 
+class AnthropicModel(msgspec.Struct, frozen=True):
+    """One of them as Anthropic's clients list it."""
+
+    id: str
+    display_name: str
+    type: str = "model"
+    created_at: str = "1970-01-01T00:00:00Z"
+    """Nobody said when, which is how Anthropic says that."""
+
+
+class AnthropicList(msgspec.Struct, frozen=True):
+    """All of them, on one page."""
+
+    data: list[AnthropicModel]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool = False
+
+
 class ModelList(msgspec.Struct, frozen=True):
     """All of them."""
 
@@ -40,11 +62,18 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
     """The two routes; they list the registry, and a model that only a live lookup knows can be asked for unlisted."""
 
     @get("/v1/models", opt={"scope": "chat"})
-    async def list_models(request: Request[Any, Any, Any]) -> ModelList:
-        return ModelList(_listed(snapshot(), await require(request.scope, "chat")))
+    async def list_models(request: Request[Any, Any, Any]) -> Response[ModelList | AnthropicList]:
+        listed = _listed(snapshot(), await require(request.scope, "chat"))
+        if _ANTHROPIC not in request.headers:
+            return Response(ModelList(listed), headers=request_id())
+        ids = [model.id for model in listed]
+        page = AnthropicList([_as_anthropic(m) for m in listed], *(ids[0], ids[-1]) if ids else (None, None))
+        return Response(page, headers=request_id())
 
     @get("/v1/models/{name:path}", opt={"scope": "chat"})
-    async def show_model(request: Request[Any, Any, Any], name: FromPath[str]) -> ListedModel:
+    async def show_model(
+        request: Request[Any, Any, Any], name: FromPath[str]
+    ) -> Response[ListedModel | AnthropicModel]:
         wanted = name.removeprefix("/")
         principal = await require(request.scope, "chat")
         usable = _usable(snapshot(), principal)
@@ -52,9 +81,13 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
         found = by_id or next((model for model in _listed(snapshot(), principal) if model.id == wanted), None)
         if found is None:
             raise ModelNotFound(f"The model '{wanted}' does not exist or you do not have access to it.", param="model")
-        return found
+        return Response(_as_anthropic(found) if _ANTHROPIC in request.headers else found, headers=request_id())
 
     return [list_models, show_model]
+
+
+def _as_anthropic(model: ListedModel) -> AnthropicModel:
+    return AnthropicModel(id=model.id, display_name=model.id)
 
 
 def _usable(snapshot: Snapshot, principal: Principal) -> list[Model | Route]:

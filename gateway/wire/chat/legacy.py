@@ -57,6 +57,7 @@ class LegacyClient:
     name: str = "completions"
     headers: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
     lenient: bool = False
+    clock: Final = "openai-processing-ms"
 
     def read_request(self, body: bytes) -> ChatRequest:
         """The request; raises `InvalidRequest` saying what is wrong and where."""

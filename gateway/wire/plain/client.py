@@ -28,6 +28,7 @@ class PlainClient:
 
     headers: Headers = ()
     lenient: bool = False
+    clock: Final = "openai-processing-ms"
 
     def __init__(
         self,

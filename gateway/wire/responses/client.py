@@ -19,6 +19,7 @@ class ResponsesClient:
     name: str = "responses"
     headers: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
     lenient: bool = False
+    clock: Final = "openai-processing-ms"
     continues: Final = "previous_response_id"
     """The field that names an earlier answer, which only the upstream that made it knows."""
 
