@@ -5,8 +5,9 @@ total length  headers length  CRC of these eight  | headers | payload | CRC of a
 """
 
 from collections.abc import Mapping
+from struct import Struct
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from gateway.events import Frame, FrameTooLarge
@@ -14,12 +15,24 @@ from gateway.wire.sse import EVENT_LIMIT
 
 _PRELUDE: Final = 12
 _CRC: Final = 4
+_NUMBERS: Final = Struct(">III").unpack_from
+_LAST_NUMBER: Final = Struct(">I").unpack_from
+_MOST_HEADS: Final = 32
+"""Different blocks of headers that are remembered: a stream has one for each kind of event."""
 _SIZES: Final[Mapping[int, int]] = MappingProxyType({0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16})
 """Bytes of a header's value, by its type."""
 
 
 class BrokenMessage(ValueError):
     """The bytes are no message: a checksum or a length is wrong."""
+
+
+class _Head(NamedTuple):
+    """What a message's headers say of it."""
+
+    message_type: str = ""
+    name: str | None = None
+    text: str = ""
 
 
 class StreamMessage(Frame):
@@ -30,11 +43,10 @@ class StreamMessage(Frame):
 
     __slots__ = ("broken", "message_type", "text")
 
-    def __init__(self, raw: bytes, payload: bytes | None, headers: Mapping[str, str], broken: str = "") -> None:
-        self.message_type = headers.get(":message-type", "")
-        kind = {"exception": ":exception-type", "error": ":error-code"}.get(self.message_type, ":event-type")
-        super().__init__(raw, payload, headers.get(kind))
-        self.text = headers.get(":error-message", "")
+    def __init__(self, raw: bytes, payload: bytes | None, head: _Head, broken: str = "") -> None:
+        super().__init__(raw, payload, head.name)
+        self.message_type = head.message_type
+        self.text = head.text
         """What an error says; it has no payload."""
         self.broken = broken
 
@@ -45,12 +57,14 @@ class EventStream:
     After bytes that are no message nothing can be trusted: a last frame says so, and what follows is ignored.
     """
 
-    __slots__ = ("_broken", "_lenient", "_limit", "_pending", "_too_large")
+    __slots__ = ("_broken", "_heads", "_lenient", "_limit", "_pending", "_too_large")
 
     def __init__(self, *, lenient: bool = False, limit: int = EVENT_LIMIT) -> None:
         self._lenient = lenient
         self._limit = limit
         self._pending = bytearray()
+        self._heads: dict[bytes, _Head] = {}
+        """By their bytes: reading them costs more than all else."""
         self._broken = False
         self._too_large = False
 
@@ -69,7 +83,7 @@ class EventStream:
                 frames.append(self._message(raw))
         except BrokenMessage as error:
             self._broken = True
-            frames.append(StreamMessage(b"", None, {}, str(error)))
+            frames.append(StreamMessage(b"", None, _Head(), str(error)))
         except FrameTooLarge:
             self._too_large = True
             if not frames:
@@ -90,9 +104,10 @@ class EventStream:
         pending = self._pending
         if len(pending) < _PRELUDE:
             return 0
-        if crc32(pending[:8]) != _number(pending[8:12]):
+        total: int
+        total, headers, checksum = _NUMBERS(pending)
+        if crc32(pending[:8]) != checksum:
             raise BrokenMessage("the checksum of a message's prelude is wrong")
-        total, headers = _number(pending[:4]), _number(pending[4:8])
         if total < _PRELUDE + headers + _CRC:
             raise BrokenMessage("a message is shorter than its headers")
         if total > self._limit:
@@ -100,13 +115,26 @@ class EventStream:
         return total
 
     def _message(self, raw: bytes) -> StreamMessage:
-        if crc32(raw[:-_CRC]) != _number(raw[-_CRC:]):
+        if crc32(memoryview(raw)[:-_CRC]) != _LAST_NUMBER(raw, len(raw) - _CRC)[0]:
             raise BrokenMessage("the checksum of a message is wrong")
-        end = _PRELUDE + _number(raw[4:8])
+        end = _PRELUDE + _NUMBERS(raw)[1]
         payload = raw[end:-_CRC]
         if self._lenient and not payload.isascii():
             payload = payload.decode("utf-8", "replace").encode()
-        return StreamMessage(raw, payload, _texts(raw[_PRELUDE:end]))
+        block = raw[_PRELUDE:end]
+        head = self._heads.get(block)
+        if head is None:
+            head = _head(block)
+            if len(self._heads) < _MOST_HEADS:
+                self._heads[block] = head
+        return StreamMessage(raw, payload, head)
+
+
+def _head(block: bytes) -> _Head:
+    texts = _texts(block)
+    message_type = texts.get(":message-type", "")
+    kind = {"exception": ":exception-type", "error": ":error-code"}.get(message_type, ":event-type")
+    return _Head(message_type, texts.get(kind), texts.get(":error-message", ""))
 
 
 def _texts(block: bytes) -> dict[str, str]:
@@ -130,5 +158,5 @@ def _texts(block: bytes) -> dict[str, str]:
     return texts
 
 
-def _number(data: bytes | bytearray) -> int:
+def _number(data: bytes) -> int:
     return int.from_bytes(data, "big")

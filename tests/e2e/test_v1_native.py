@@ -104,6 +104,20 @@ async def test_the_anthropic_sdk_reaches_them_too(world, provider):
     assert (final.stop_reason, final.usage.input_tokens, final.usage.output_tokens) == ("end_turn", 11, 7)
 
 
+async def test_a_wrong_checksum_ends_the_answer_where_it_is(world):
+    canned = msgspec.convert(DECLARED["bedrock"]["answers"]["text"], Canned)
+    broken = bytearray(canned.writes[2])
+    broken[-6] ^= 1
+    writes = (*canned.writes[:2], bytes(broken), *canned.writes[3:])
+    here = world(msgspec.structs.replace(canned, writes=writes).behaviour(pause=0), provider="bedrock")
+    said = []
+    async with sdk_of(here) as sdk:
+        with pytest.raises(openai.APIError, match="checksum"):
+            async for piece in await sdk.chat.completions.create(model=here.model, messages=MESSAGES, stream=True):
+                said += [choice.delta.content or "" for choice in piece.choices]
+    assert "".join(said) == "Hello"
+
+
 async def test_rerank_passes_to_cohere(world):
     body = b'{"id":"1","results":[{"index":1,"relevance_score":0.9}],"meta":{"billed_units":{"search_units":1}}}'
     here = world(reply(200, body, {"content-type": "application/json"}), provider="cohere")
