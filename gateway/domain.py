@@ -253,6 +253,7 @@ class Attempt:
 
     __slots__ = (
         "answer",
+        "dry",
         "ended",
         "error",
         "exchange",
@@ -276,6 +277,8 @@ class Attempt:
         self.model = model
         self.number = number
         self.reason: Reason = reason
+        self.dry = False
+        """True when nothing is sent and the request is only looked at: no token has to be fetched for it."""
         self.started = time.monotonic()
         self.started_at = time.time()
         self.first_content: float | None = None

@@ -172,6 +172,7 @@ class _DryRun:
 
     async def _request(self, exchange: Exchange, model: Model) -> None:
         attempt = Attempt(exchange, model, 1)
+        attempt.dry = True
         exchange.attempts.append(attempt)
         assert exchange.request is not None
         with self._capture() as captured, self._router.clients.lease(self._generation, model) as client:

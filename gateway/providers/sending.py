@@ -3,6 +3,7 @@
 from gateway.domain import Attempt
 from gateway.errors import Headers, StaleConnection, UpstreamError
 from gateway.protocols import ByteStream, Egress
+from gateway.wire.chat import advice
 from gateway.wire.retry import retry_after, retryable
 
 ERROR_BODY = 1 << 20
@@ -32,7 +33,7 @@ async def send(egress: Egress, method: str, url: str, headers: Headers, body: by
         content = await stream.read(ERROR_BODY)
     finally:
         stream.close()
-    raise UpstreamError(
+    error = UpstreamError(
         stream.status,
         content,
         stream.headers,
@@ -40,3 +41,5 @@ async def send(egress: Egress, method: str, url: str, headers: Headers, body: by
         retry_after=retry_after(stream.headers),
         retryable=retryable(stream.status, stream.headers),
     )
+    error.detail = advice(stream.status, content)
+    raise error

@@ -74,7 +74,7 @@ class _Client:
         where = url(model.base_url, self._project, who, stream=request.stream)
         theirs = request.headers if request.dialect == dialect.name else ()
         for last in (False, True):
-            token = await self._tokens.get(model) if self._tokens is not None else None
+            token = await self._token(attempt)
             headers = merged((*_HEADERS, *theirs, *self._proof(token)), model)
             try:
                 return ByteUpstream(dialect, await send(self._egress, "POST", where, headers, body, attempt))
@@ -86,6 +86,12 @@ class _Client:
 
     async def aclose(self) -> None:
         """Nothing is held: connections belong to egress."""
+
+    async def _token(self, attempt: Attempt) -> Secret | None:
+        """A token where one is needed; for a request that is only looked at, something in its place."""
+        if self._tokens is None:
+            return None
+        return Secret("token") if attempt.dry else await self._tokens.get(attempt.model)
 
     def _proof(self, token: Secret | None) -> Headers:
         if isinstance(self._fixed, ApiKey):

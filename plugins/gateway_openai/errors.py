@@ -13,7 +13,7 @@ from gateway import (
     UpstreamUnreachable,
 )
 from gateway.errors import InvalidUpstreamUrl, UpstreamConnectTimeout, UpstreamRedirect, UpstreamReset
-from gateway.wire.chat import repair_for
+from gateway.wire.chat import advice
 from gateway.wire.retry import retry_after, retryable
 
 _NO_ANSWER: Final = "Connection error."
@@ -63,8 +63,7 @@ def _answered(error: Exception) -> GatewayError:
     mapped = UpstreamError(
         status, body, headers, retry_after=retry_after(headers), retryable=retryable(status, headers)
     )
-    if (quirk := repair_for(status, body)) is not None:
-        mapped.detail = f"the upstream refuses a field; a quirk of the model would repair it: --quirk {quirk}"
+    mapped.detail = advice(status, body)
     return mapped
 
 

@@ -52,6 +52,12 @@ def repair_for(status: int, body: bytes) -> str | None:
     return f"rename={field}:{_OTHER_LIMIT[field]}" if field in _OTHER_LIMIT else f"omit={field}"
 
 
+def advice(status: int, body: bytes) -> str:
+    """What the log says of a refusal; empty where no quirk is known to help."""
+    quirk = repair_for(status, body)
+    return f"the upstream refuses a field; a quirk of the model would repair it: --quirk {quirk}" if quirk else ""
+
+
 def _inside_messages(body: bytes, text: str) -> str | None:
     """The field of messages that was refused, by its place or by Groq's words."""
     try:

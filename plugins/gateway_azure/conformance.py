@@ -1,0 +1,3 @@
+"""What the gateway's conformance kit has to know."""
+
+CONFORMANCE = {"dialect": "chat"}
