@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.api_key import api_key_options
+from gateway.cli.catalog import catalog, choose, columns, in_words, shown, told_of
+from gateway.cli.discover import discover
 from gateway.cli.endings import Failed, Wrong
 from gateway.cli.models_health import health
 from gateway.cli.opened import running, settings, work
@@ -23,6 +25,8 @@ def group() -> None:
 
 
 group.add_command(health)
+group.add_command(catalog)
+group.add_command(discover)
 
 
 def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +41,11 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             help="Set parameters, quirks, timeouts, headers, prices or capabilities; FIELD=@FILE reads a file.",
         ),
-        click.option("--context-length", type=click.IntRange(1, 2**31 - 1), help="[default: 4096]"),
+        click.option(
+            "--context-length",
+            type=click.IntRange(1, 2**31 - 1),
+            help="Tokens of prompt and answer.  [default: the catalog's]",
+        ),
         click.option("--description", help="What people should know about it."),
         click.option("--sharing", type=click.Choice(["private", "public"]), help="[default: private]"),
         click.option("--owner", metavar="UUID", help="Whose model it is; without one it is the operator's."),
@@ -50,22 +58,35 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @group.command()
 @click.argument("name")
 @click.option("--base-url", metavar="URL", help="What /chat/completions is appended to.  [default: the provider's own]")
-@click.option("--model-id", required=True, help="The model's name at the upstream.")
+@click.option("--model-id", help="The model's name at the upstream.  [default: the catalog's, else required]")
+@click.option(
+    "--from-catalog",
+    "ref",
+    metavar="[PROVIDER/]MODEL",
+    help="Take provider, address, name, prices and context from it.",
+)
 @click.option("--id", "model_uuid", metavar="UUID", help="The id; without it a random one.")
 @_common_options
-def add(name: str, base_url: str | None, model_uuid: str | None, as_json: bool, **options: Any) -> None:
+def add(
+    name: str, base_url: str | None, ref: str | None, model_uuid: str | None, as_json: bool, **options: Any
+) -> None:
     """Add a model called NAME.
 
-    Its id is printed alone on standard output. `gateway providers list` shows the providers that have an address.
+    Its id is printed alone on standard output. `gateway providers list` shows the providers that have an address,
+    `gateway models catalog` the models that are known.
     """
     from gateway.registry import ModelStore, NewModel, limits
 
+    chosen = _chosen(ref, options, base_url) if ref is not None else {}
+    if options["model_id"] is None:
+        raise Wrong("Say which model it is: --model-id NAME, or --from-catalog [PROVIDER/]MODEL.")
+    base_url = chosen.pop("base_url", base_url)
     url = _own_url(options["provider"]) if base_url is None else _checked_url(base_url)
     warning = denied(url)
     quirks = options.pop("quirk")
 
     async def run(database: "Database") -> "tuple[StoredModel, bool]":
-        changes = _changes(options)
+        changes = {**chosen, **_changes(options)}
         new = NewModel(
             name=limits.required("name", name),
             base_url=url,
@@ -94,7 +115,7 @@ def list_(as_json: bool) -> None:
 
     models = work(run)
     if as_json:
-        print_json(models)
+        print_json(shown(models))
         return
     managed = any(model.managed_by for model in models)
     rows = [
@@ -122,15 +143,16 @@ def list_(as_json: bool) -> None:
 def show(model: str, as_json: bool) -> None:
     """Show one model.
 
-    Everything but its API key and the values of its headers.
+    Everything but its API key and the values of its headers; prices and context length with who says them.
     """
     import msgspec
 
     found = work(lambda database: _find(database, model))
+    [told] = shown([found])
     if as_json:
-        print_json(found)
+        print_json(told)
         return
-    print_fields(msgspec.structs.asdict(found))
+    print_fields({**msgspec.structs.asdict(found), **in_words(told["effective"])})
 
 
 @group.command()
@@ -232,6 +254,18 @@ def _checked_url(value: str) -> str:
         raise Wrong(str(error)) from error
 
 
+def _chosen(ref: str, options: dict[str, Any], base_url: str | None) -> dict[str, Any]:
+    """What the catalog says of the model; options that were not given are filled in."""
+    found = choose(ref)
+    options["model_id"] = options["model_id"] or found.model_id
+    options["provider"] = options["provider"] or found.provider or None
+    url = base_url or found.base_url
+    if not url:
+        raise Wrong(f"No enabled provider has an address for {found.entry.ref}: give --base-url, and --provider.")
+    click.echo(f"From the catalog: {found.entry.ref}, {told_of(found.entry)}.", err=True)
+    return {"base_url": url, **columns(found, url, options["model_id"])}
+
+
 def _own_url(provider: str | None) -> str:
     if provider is None:
         raise Wrong("Say where the model is: --base-url URL, or --provider with an address of its own.")
@@ -287,7 +321,7 @@ def _column(given: str) -> tuple[str, Any]:
 
 def _print_changed(model: "StoredModel", done: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(model)
+        print_json(shown([model])[0])
         return
     click.echo(f"{done} the model {model.name}.", err=True)
     click.echo(model.id)

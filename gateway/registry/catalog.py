@@ -80,8 +80,18 @@ class Catalog:
         return _entry(provider, found) if provider and found else None
 
     def find(self, ref: str) -> list[Entry]:
-        """The models that `[PROVIDER/]MODEL` names; several where several providers serve that name."""
-        return [entry for entry in self.entries() if ref in (entry.ref, entry.model)]
+        """The models that `[PROVIDER/]MODEL` names; several where several providers serve that name.
+
+        With a provider the model may be called by any name it takes there, such as one with a date.
+        """
+        entries = self.entries()
+        exact = [one for one in entries if one.ref == ref] or [one for one in entries if one.model == ref]
+        seller, _, name = ref.partition("/")
+        provider = next((one for one in self._providers if one.id == seller), None)
+        if exact or provider is None:
+            return exact
+        found = provider.find_model(name)
+        return [_entry(provider, found)] if found else []
 
     def entries(self) -> list[Entry]:
         """Every model."""
