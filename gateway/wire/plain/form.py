@@ -15,7 +15,8 @@ _BOUNDARY: Final = re.compile(
 )
 _HEAD: Final = re.compile(rb"[ \t]*\r\n(?:(.*?)\r\n)??\r\n", re.DOTALL)
 _DISPOSITION: Final = re.compile(
-    rb'form-data;[ \t]*name="((?:[^"\\\r\n]|\\.)*)"(;[ \t]*filename\*?=.*)?[ \t]*', re.IGNORECASE | re.DOTALL
+    rb'form-data;[ \t]*name="((?:[^"\\\r\n]|\\.)*)"((?:;[ \t]*filename\*?=(?:"(?:[^"\\\r\n]|\\.)*"|[^";\s]+))*)[ \t]*',
+    re.IGNORECASE,
 )
 _MOST_PARTS: Final = 1_000
 
@@ -82,7 +83,10 @@ def _part(raw: bytes, number: int) -> _Part:
     head = _HEAD.match(raw)
     lines = (head[1] or b"").split(b"\r\n") if head else []
     said = [line for line in lines if line.lower().startswith(b"content-disposition:")]
-    match = _DISPOSITION.fullmatch(said[0].partition(b":")[2].strip()) if len(said) == 1 else None
+    folded = any(
+        line[:1] in (b" ", b"\t") for line in lines
+    )  # some readers take such a line for more of the one before
+    match = _DISPOSITION.fullmatch(said[0].partition(b":")[2].strip()) if len(said) == 1 and not folded else None
     if head is None or match is None:
         raise InvalidRequest(f"Part {number} of the form does not say its name as a form's part has to.")
     try:
