@@ -8,6 +8,7 @@ from collections.abc import Iterable
 _MASK = "***"
 _PATTERNS = (
     (re.compile(r"\b(sk|pk|rk|gw|key)-[A-Za-z0-9_-]{8,}"), r"\1-" + _MASK),
+    (re.compile(r"\b(ya29\.|AIza|AQ\.)[A-Za-z0-9._-]{20,}"), r"\1" + _MASK),
     (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), r"\1" + _MASK),
     (re.compile(r"(?i)((?:api[_-]?)?(?:key|token|secret)=)[^\s&\"'\\,;]{4,}"), r"\1" + _MASK),
 )

@@ -5,19 +5,18 @@ from typing import Any, Final
 
 from gateway.testing.canned import Canned, Said
 
-HEAD: Final = {"modelVersion": "gemini-3-pro-preview", "responseId": "mAitaLmkHPPlz7IPvtfUqQ4"}
+HEAD: Final = {"modelVersion": "gemini-3-pro", "responseId": "mAitaLmkHPPlz7IPvtfUqQ4"}
 SIGNATURE: Final = "EsMBCsABAVSoXO7/+=="
 
 
 def event(value: Any, newline: bytes = b"\r\n") -> bytes:
     """One event."""
-    return b"data: " + json.dumps(value).encode() + newline * 2
+    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + newline * 2
 
 
 def counted(**tokens: int) -> dict[str, Any]:
     """What a chunk says of tokens."""
-    details = [{"modality": "TEXT", "tokenCount": 4}]
-    return {"usageMetadata": {"promptTokenCount": 4, "promptTokensDetails": details, **tokens}}
+    return {"usageMetadata": {"promptTokenCount": 4, **tokens}}
 
 
 def chunk(*parts: dict[str, Any], finish: str | None = None, index: int = 0, **more: Any) -> bytes:
@@ -88,7 +87,7 @@ STREAMS: Final[dict[str, Canned]] = {
         chunk(call("weather", ROME, thoughtSignature=SIGNATURE), call("weather", OSLO)),
         chunk(text(""), finish="STOP", usage=USED),
         text="I will look.",
-        tools=(("weather", json.dumps(ROME)), ("weather", json.dumps(OSLO))),
+        tools=(("weather", '{"city":"Rome"}'), ("weather", '{"city":"Oslo"}')),
         finish="tool_calls",
         tokens=(9, 26),
     ),

@@ -16,7 +16,7 @@ from gemini_streams import STREAMS
 from gateway import ChatRequest, Model, UpstreamError, UpstreamUnreachable
 from gateway.egress import EgressClient, EgressPolicy
 from gateway.errors import ModelMisconfigured
-from gateway.secrets import Secret
+from gateway.secrets import Secret, redact
 from gateway.testing.asked import chat_request
 from gateway.testing.bench import exchange_of
 from gateway.testing.canned_messages import MESSAGES as MESSAGES_ANSWERS
@@ -282,6 +282,11 @@ async def test_a_private_key_that_is_none_is_told_without_it(world: World) -> No
     with pytest.raises(ModelMisconfigured) as told:
         await world.open(world.client(model), model)
     assert "hush" not in f"{told.value.detail} {told.value!r} {told.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("secret", ["ya29.a0AfB_byC-d." + "e" * 40, "AIza" + "x" * 35, "AQ.Ab8" + "y" * 40])
+def test_what_an_upstream_quotes_of_googles_secrets_is_masked(secret: str) -> None:
+    assert secret[8:] not in redact(f'{{"message":"Request had invalid credentials: {secret}"}}')
 
 
 def test_origins_are_compared_as_a_browser_would() -> None:
