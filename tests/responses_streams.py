@@ -31,6 +31,7 @@ class Script:
 
     def __init__(self) -> None:
         self.output: list[dict[str, Any]] = []
+        self.status = "completed"
         self._number = 0
 
     def event(self, name: str, **said: Any) -> bytes:
@@ -70,7 +71,7 @@ class Script:
             ("content_part.done", {**place, "part": part}),
         ]
         begun = {"id": f"msg_{len(self.output)}", "type": "message", "status": "in_progress", "role": "assistant"}
-        return self.item({**begun, "content": []}, {**begun, "status": "completed", "content": [part]}, *inner)
+        return self.item({**begun, "content": []}, {**begun, "status": self.status, "content": [part]}, *inner)
 
     def thinking(self, *parts: Sequence[str], proof: str | None = None) -> list[bytes]:
         """A reasoning item with the parts of its summary."""
@@ -113,9 +114,13 @@ def _text() -> list[bytes]:
 
 def _thinking() -> list[bytes]:
     script = Script()
-    thought = script.thinking(("**Adding", "** 27"), ("and 453.",), proof="gAAAAABo")
-    opaque = script.thinking(proof="gAAAAABx")
-    return [*script.begin(), *thought, *opaque, *script.message("It is ", "480."), *script.end()]
+    return [
+        *script.begin(),
+        *script.thinking(("**Adding", "** 27"), ("and 453.",), proof="gAAAAABo"),
+        *script.thinking(proof="gAAAAABx"),
+        *script.message("It is ", "480."),
+        *script.end(),
+    ]
 
 
 def _parallel_tools() -> list[bytes]:
@@ -166,6 +171,7 @@ def _refusal() -> list[bytes]:
 def _incomplete() -> list[bytes]:
     script = Script()
     details = {"reason": "max_output_tokens"}
+    script.status = "incomplete"
     return [*script.begin(), *script.message("one two"), *script.end("incomplete", incomplete_details=details)]
 
 

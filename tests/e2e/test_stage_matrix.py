@@ -43,6 +43,8 @@ SURFACES = {
     "completions, not streamed": ("/v1/completions", {"prompt": "Hi"}, WHOLE),
     "embeddings": ("/v1/embeddings", {"input": "Hi"}, PLAIN),
     "messages": ("/v1/messages", {"max_tokens": 9, "stream": True}, ENDINGS),
+    "responses": ("/v1/responses", {"input": "Hi", "stream": True}, ENDINGS),
+    "responses, not streamed": ("/v1/responses", {"input": "Hi"}, WHOLE),
     "messages, not streamed": ("/v1/messages", {"max_tokens": 9}, WHOLE),
 }
 

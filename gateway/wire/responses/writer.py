@@ -258,7 +258,7 @@ class ResponsesWriter:
 
     def _whole(self, **changes: Any) -> Json:
         """The response, as its upstream says it where that speaks this dialect."""
-        said = {**self._response, **(self._reader.response if self._reader is not None else {}), **changes}
+        said = {**((self._reader and self._reader.response) or self._response), **changes}
         if self._reader is not None:
             for name in ("id", "previous_response_id"):
                 if isinstance(given := said.get(name), str):
