@@ -21,7 +21,7 @@ def read_tool(value: Any, where: str) -> Tool | OpaqueTool:
     extra = dict(nothing_else(given, _TOOL))
     if kind == "custom" and isinstance(form := extra.get("format"), dict) and form.get("type") == "grammar":
         # as chat completions have it
-        extra["format"] = {"type": "grammar", "grammar": nothing_else(form, frozenset({"type"}))}
+        extra["format"] = {"type": "grammar", "grammar": dict(nothing_else(form, frozenset({"type"})))}
     return Tool(
         name=text(given.get("name"), f"{where}.name"),
         description=optional_text(given.get("description"), f"{where}.description"),
