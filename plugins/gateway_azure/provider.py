@@ -12,14 +12,16 @@ from gateway.providers.headers import merged, with_client
 from gateway.providers.sending import send
 from gateway.providers.vendors import Vendor, Vendors
 from gateway.secrets import Secret
-from gateway.wire.chat import CHAT
+from gateway.wire.chat import CHAT, LEGACY
 from gateway.wire.plain import PLAIN
 from gateway.wire.responses import RESPONSES
 from gateway_azure.entra import Application, Tokens, application_in
 from gateway_azure.places import is_v1, url
 from gateway_azure.settings import Settings
 
-_DIALECTS: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({d.name: d for d in (CHAT, PLAIN, RESPONSES)})
+_DIALECTS: Final[Mapping[str, UpstreamDialect]] = MappingProxyType(
+    {d.name: d for d in (CHAT, LEGACY, PLAIN, RESPONSES)}
+)
 _PATHS: Final = {CHAT.name: "/chat/completions", RESPONSES.name: "/responses"}
 _HEADERS: Final[Headers] = (
     ("content-type", "application/json"),
@@ -32,7 +34,7 @@ class AzureProvider:
     """OpenAI's API as Azure serves it: with a key, or with a token of Entra ID."""
 
     name = "azure"
-    speaks = frozenset((CHAT.name, PLAIN.name))
+    speaks = frozenset((CHAT.name, LEGACY.name, PLAIN.name))
 
     def __init__(self, egress: Egress, settings: Settings) -> None:
         self._egress = egress

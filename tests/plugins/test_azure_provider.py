@@ -14,7 +14,9 @@ from gateway import ChatRequest, Model, Secret, UpstreamError, UpstreamUnreachab
 from gateway.egress import EgressClient, EgressPolicy
 from gateway.errors import GatewayError, ModelMisconfigured
 from gateway.testing.upstream import Behaviour, ScriptedUpstream, chat_events, reply, stream
-from gateway.wire.chat import CHAT_CLIENT
+from gateway.wire.chat import CHAT_CLIENT, LEGACY
+from gateway.wire.plain import PLAIN
+from gateway.wire.responses import RESPONSES
 from gateway_azure.entra import Application, Tokens
 from gateway_azure.places import url
 from gateway_azure.provider import AzureProvider
@@ -210,6 +212,23 @@ async def test_models_called_after_their_model_are_not_sent_what_it_refuses(azur
     await azure.ask(azure.provider(), azure.model("k", model_id="o3"), temperature=0.5, max_tokens=5)
     sent = azure.upstream.seen("resource")[0].request.json()
     assert (sent["max_completion_tokens"], "temperature" in sent) == (5, False)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "sent"),
+    [
+        (LEGACY.name, "/completions", "/resource/v1/completions"),
+        (PLAIN.name, "/embeddings", "/resource/v1/embeddings"),
+        (RESPONSES.name, "/responses", "/resource/v1/responses"),
+    ],
+)
+async def test_other_requests_go_to_their_own_paths(azure: Azure, dialect: str, path: str, sent: str) -> None:
+    asked = ChatRequest(dialect=dialect, model="m", stream=False, path=path, fields=request().fields)
+    model = azure.model("azure-key")
+    opened = await azure.provider().connect(model).open(asked, attempt(model))
+    opened.body.close()
+    assert opened.dialect.name == dialect
+    assert azure.upstream.seen("resource")[0].request.target == sent
 
 
 async def test_the_rows_are_openais(azure: Azure) -> None:
