@@ -67,9 +67,9 @@ class ConverseReader:
 
     def _begin(self, frame: Frame, at: int, start: Mapping[str, Any]) -> list[Event]:
         call = objected(start, "toolUse")
-        if not call or call.get("type") is not None:
-            if start:
-                self._foreign.add(at)
+        if call.get("type") is not None or "toolResult" in start or "image" in start:
+            self._foreign.add(at)
+        if not call or at in self._foreign:  # what a text or a thinking begins with says nothing
             return []
         id = words(call, "toolUseId") or ""
         self._calls[at] = id

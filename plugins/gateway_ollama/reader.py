@@ -51,7 +51,8 @@ class OllamaReader:
 
     def _message(self, message: Mapping[str, Any], logprobs: Any, frame: Frame | None) -> list[Event]:
         events: list[Event] = []
-        if thought := self._joined(Reasoning, message.get("thinking")):
+        thinking = message.get("thinking") or message.get("reasoning_content")  # as some that speak like it call it
+        if thought := self._joined(Reasoning, thinking):
             events.append(Reasoning(text=thought, source=frame))
         if text := self._joined(Text, message.get("content")):
             spelled = {"content": logprobs} if isinstance(logprobs, list) else None

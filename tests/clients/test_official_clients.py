@@ -22,6 +22,9 @@ PROVIDERS = {
     # provider: the base URL behind the upstream's address, what its models are asked
     "openai": ("/v1", EVERY),
     "anthropic": ("/v1", EVERY),
+    "bedrock": ("", EVERY),
+    "cohere": ("", tuple(scenario for scenario in EVERY if scenario != "thinking")),  # which aimock tells as text
+    "ollama": ("", EVERY),
 }
 CLIENTS = {
     "openai": ("stop", "tool_calls"),

@@ -84,6 +84,21 @@ def test_what_the_upstreams_own_tools_did_has_no_words() -> None:
     assert of(Opaque, events)
 
 
+def test_a_thinking_or_a_text_may_be_announced() -> None:
+    def begun(index: int, **start: Any) -> bytes:
+        return event("contentBlockStart", contentBlockIndex=index, start=start)
+
+    thought = delta(0, reasoningContent={"text": "Hm."})
+    events = told(read(begun(0, reasoningContent={}), thought, stop(0), begun(1, text=""), *text(1, "Yes.")))
+    assert [type(e) for e in events] == [Reasoning, Text]
+
+
+@pytest.mark.parametrize("start", [{"image": {"format": "png"}}, {"toolResult": {"toolUseId": "t"}}])
+def test_blocks_without_words_of_ours_say_nothing_until_they_end(start: dict[str, Any]) -> None:
+    begun = event("contentBlockStart", contentBlockIndex=0, start=start)
+    assert told(read(begun, delta(0, text="x"), stop(0), *text(0, "Yes.")))[0].text == "Yes."  # type: ignore[attr-defined]
+
+
 def test_a_citation_belongs_to_its_text() -> None:
     [said, cited] = told(read(delta(1, text="Green"), delta(1, citation=CITED)))
     assert isinstance(cited, Citation)

@@ -200,6 +200,10 @@ def test_thinking_text_counts_and_the_end() -> None:
     assert events[3].native["total_duration"] == 5589157167  # type: ignore[attr-defined]
 
 
+def test_thinking_under_its_other_name_is_thinking() -> None:
+    assert of(Reasoning, read(delta(reasoning_content="Hm.")))[0].text == "Hm."
+
+
 def test_a_call_is_whole_and_has_an_id_of_its_own() -> None:
     events = read(call("f", {"a": 1.5, "b": "\u00e9"}), call("f", None), call("g", {}, id="call_9"), end())
     calls = of(ToolCall, events)
