@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from gateway.domain import Attempt
+from gateway.domain import Attempt, Model, Reason
 from gateway.errors import (
     GatewayError,
     Headers,
@@ -44,11 +44,24 @@ class Attempts:
         self._health = health
         self._names = names
 
+    def begin(self, live: Live, model: Model, reason: Reason) -> Attempt:
+        """One more attempt of the exchange: from now on health knows of it, until it is settled."""
+        attempts = live.exchange.attempts
+        attempt = Attempt(live.exchange, model, len(attempts) + 1, reason)
+        attempts.append(attempt)
+        self._health.began(attempt)
+        return attempt
+
+    def settle(self, live: Live, attempt: Attempt) -> None:
+        """It has ended; said once, whoever says it first."""
+        if attempt.ended is None:
+            settle_attempt(attempt, live)
+            self._health.settled(attempt)
+
     async def run(self, live: Live, attempt: Attempt, race: Race | None = None) -> GatewayError | None:
         """None when the answer went to the client, the error when nothing did."""
         assert live.exchange.request is not None
         request = attempt.request = msgspec.structs.replace(live.exchange.request)
-        self._health.began(attempt)
         try:
             with self._clients.lease(live.generation, attempt.model) as client:
                 async with asyncio.timeout(attempt.model.timeouts.first):
@@ -65,8 +78,7 @@ class Attempts:
         finally:
             if race is None or race.winner is attempt:
                 live.pump = None
-            settle_attempt(attempt, live)
-            self._health.settled(attempt)
+            self.settle(live, attempt)
         return None if attempt.first_content is not None else attempt.error
 
     async def _relay(self, live: Live, attempt: Attempt, upstream: Upstream, race: Race | None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.domain import Attempt, Exchange, Model, Outcome, Reason, Route
+from gateway.domain import Exchange, Outcome, Route
 from gateway.errors import GatewayError
 from gateway.pipeline.attempts import Attempts
 from gateway.pipeline.calls import Calls
@@ -46,7 +46,7 @@ class Router:
             itinerary = Itinerary(targets, self.health, self._budgets)
             error = await self._hedged(live, route, hedge, itinerary)
         else:
-            error = await self._attempts.run(live, _attempt(live, targets[0], "first"))
+            error = await self._attempts.run(live, self._attempts.begin(live, targets[0], "first"))
         while error is not None:
             self._log.debug("attempt_failed", exchange=exchange.id, code=error.code, status=error.status)
             itinerary = itinerary or Itinerary(targets, self.health, self._budgets)
@@ -55,7 +55,7 @@ class Router:
                 raise error
             if wait:
                 await asyncio.sleep(wait)
-            error = await self._attempts.run(live, _attempt(live, itinerary.model, itinerary.reason))
+            error = await self._attempts.run(live, self._attempts.begin(live, itinerary.model, itinerary.reason))
 
     def choose(self, generation: Generation, exchange: Exchange, request: ChatRequest) -> Choice:
         """The models to try, by the route's terms and its strategy; raises when there are none."""
@@ -63,7 +63,7 @@ class Router:
 
     async def _hedged(self, live: Live, route: Route, hedge: Hedge, itinerary: Itinerary) -> GatewayError | None:
         """The first attempt and, where it is slow to begin, another one beside it."""
-        first = _attempt(live, itinerary.model, "first")
+        first = self._attempts.begin(live, itinerary.model, "first")
         patience = self.paces.patience(route, hedge)
         try:
             if patience is None:
@@ -73,7 +73,7 @@ class Router:
             await race.wait(patience)
             if race.is_open and (model := itinerary.spare()) is not None and self.paces.withdraw(route):
                 itinerary.beside(model)
-                second = _attempt(live, model, "hedge")
+                second = self._attempts.begin(live, model, "hedge")
                 race.enter(second, self._attempts.run(live, second, race))
                 error = await race.end()
                 if race.winner is second:
@@ -81,14 +81,8 @@ class Router:
                 return error
             return await race.end()
         finally:
+            for attempt in live.exchange.attempts:
+                self._attempts.settle(live, attempt)  # one that was cancelled before its task ran a step
             began = first.ended if first.outcome is Outcome.SUPERSEDED else first.first_content
             if began is not None:
                 self.paces.measure(route, began - first.started)
-
-
-def _attempt(live: Live, model: Model, reason: Reason) -> Attempt:
-    """One more attempt of the exchange."""
-    attempts = live.exchange.attempts
-    attempt = Attempt(live.exchange, model, len(attempts) + 1, reason)
-    attempts.append(attempt)
-    return attempt

@@ -232,6 +232,18 @@ async def test_a_step_that_waits_loses_like_any_other(open_house):
         assert outcomes(await house.settled(2)) == {(1, "first"): Outcome.SUPERSEDED, (2, "hedge"): Outcome.OK}
 
 
+async def test_a_hedging_route_probes_a_sick_target_with_one_request_at_a_time(open_house):
+    async with hedging(open_house, reply(500, b"no"), ok("spare")) as house:
+        for _ in range(3):
+            assert (await house.ask("r")).body == b"spare"
+        house.upstream.play("first", faults.stall_before_first_event())
+        await asyncio.sleep(1.05)  # the circuit's first cool-down
+        before = len(house.upstream.seen("first"))
+        answers = await asyncio.gather(*(house.ask("r") for _ in range(8)))
+        assert {answer.body for answer in answers} == {b"spare"}
+        assert len(house.upstream.seen("first")) - before == 1
+
+
 async def test_nothing_is_hedged_unless_the_route_says_so(open_house):
     async with hedging(open_house, stream(*chat_events("late"), pause=0.05), ok("spare"), hedge=None) as house:
         assert (await house.ask("r")).body == b"late"
