@@ -77,6 +77,22 @@ class Prices(msgspec.Struct, frozen=True):
     cache_read: float | None = None
     cache_write: float | None = None
 
+    def cost(
+        self, *, input: int | None, output: int | None, cache_read: int | None = None, cache_write: int | None = None
+    ) -> float | None:
+        """US dollars for these tokens, the cached ones part of `input`; None where a price or a count is unknown."""
+        if input is None or output is None:
+            return None
+        cached = ((cache_read or 0, self.cache_read), (cache_write or 0, self.cache_write))
+        plain = max(0, input - sum(tokens for tokens, _ in cached))
+        total = 0.0
+        for tokens, price in ((plain, self.input), (output, self.output), *cached):
+            if tokens:
+                if price is None:
+                    return None
+                total += tokens * price
+        return total / 1_000_000
+
 
 class Quirks(msgspec.Struct, frozen=True):
     """How an OpenAI-compatible upstream differs; the defaults are OpenAI itself."""
@@ -207,6 +223,8 @@ class Outcome(StrEnum):
     SHUTDOWN = "shutdown"
     SUPERSEDED = "superseded"
     """Another attempt of the same exchange answered first."""
+    LOST = "lost"
+    """It began, and the process ended before it did; found so at the next start."""
 
 
 Reason = Literal["first", "retry", "failover", "hedge"]
@@ -246,6 +264,8 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
     deltas: int
     """Content frames seen: the base of an estimate."""
     finish_reason: str | None
+    cost: float | None = None
+    """US dollars by the model's prices; None where a price or a count is unknown, never a guess."""
 
 
 class Attempt:

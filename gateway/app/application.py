@@ -31,7 +31,7 @@ from gateway.protocols import ModelHealth, Stats
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
 from gateway.settings import Settings, SettingsError, load_settings, locate
-from gateway.usage import UsageDispatcher
+from gateway.usage import UsageJournal
 
 _PING_SECONDS = 2.0
 _STALE_SECONDS = 15.0
@@ -54,7 +54,12 @@ class Application:
         self._registry: Registry | None = None
         self._generations = Generations(self._closed)
         faults, usage_log = Faults(), FieldLogger("gateway.usage")
-        self._usage = UsageDispatcher(CurrentSinks(self._generations, faults, usage_log), usage_log)
+        self._usage = UsageJournal(
+            settings.data_dir / "usage",
+            CurrentSinks(self._generations, faults, usage_log),
+            usage_log,
+            settings.usage.durability,
+        )
         log, limit = FieldLogger("gateway.pipeline"), settings.body_limit
         self.pipeline = Pipeline(
             self._generations,
@@ -156,6 +161,7 @@ class Application:
             self._tell_failed()
             stack.push_async_callback(self._generations.aclose)
             # Before the generations: what is still to be written goes to the sinks of the one that serves.
+            await self._usage.open()
             stack.push_async_callback(self._usage.aclose)
             stack.push_async_callback(self.pipeline.aclose)
             await self._swap.remember_settings()

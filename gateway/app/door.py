@@ -52,6 +52,11 @@ class PluginDoor:
         return self._application.registry.snapshot
 
     @property
+    def database(self) -> Any:
+        """The registry's open database; there is none before the application has started."""
+        return self._application.registry.database
+
+    @property
     def serving(self) -> Serving:
         """Where the gateway is served."""
         return self._application.listening

@@ -1,5 +1,6 @@
 """The usage sinks of the generation that serves."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gateway.domain import UsageRecord
@@ -9,10 +10,14 @@ from gateway.runtime import Faults, Generations, Registered
 _STAGE = "usage_sinks"
 
 
-class CurrentSinks:
-    """The current generation's sinks, asked for anew for every batch; a generation stays open while they write.
+class Quarantined(Exception):
+    """The sink of this plugin failed too often in a row, and is left alone for now."""
 
-    One that keeps failing is left out for a while.
+
+class CurrentSinks:
+    """The current generation's sinks, asked for anew for every delivery; a generation stays open while they write.
+
+    One that keeps failing is not called for a while; what it has not taken waits for it.
     """
 
     def __init__(self, generations: Generations, faults: Faults, log: Logger) -> None:
@@ -28,9 +33,13 @@ class CurrentSinks:
             return
         held = self._generations.hold()
         try:
+            seen: Counter[str] = Counter()
             for sink in held.generation.usage_sinks:
-                if not self._faults.quarantined(sink.plugin, _STAGE):
-                    yield sink.plugin, _Watched(sink, self._faults, self._log)
+                seen[sink.plugin] += 1
+                number = seen[sink.plugin]
+                # The name is what the journal remembers by how far a sink has the records.
+                name = sink.plugin if number == 1 else f"{sink.plugin}#{number}"
+                yield name, _Watched(sink, self._faults, self._log)
         finally:
             self._generations.let_go(held)
 
@@ -44,8 +53,10 @@ class _Watched:
         self._log = log
 
     async def write(self, records: Sequence[UsageRecord]) -> None:
-        """Hand the records on; raises what the sink raises."""
+        """Hand the records on; raises what the sink raises, and `Quarantined` without asking one that keeps failing."""
         plugin = self._sink.plugin
+        if self._faults.quarantined(plugin, _STAGE):
+            raise Quarantined(plugin)
         try:
             await self._sink.object.write(records)
         except Exception:

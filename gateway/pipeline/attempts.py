@@ -30,6 +30,7 @@ from gateway.pipeline.steps import start_steps
 from gateway.pipeline.waiting import WaitingPump
 from gateway.protocols import ByteUpstream, Upstream
 from gateway.routing import Health
+from gateway.usage import Journal
 
 WHOLE: Headers = (("content-type", "application/json"),)
 """Of an answer that is no stream."""
@@ -38,11 +39,12 @@ WHOLE: Headers = (("content-type", "application/json"),)
 class Attempts:
     """Makes attempts; each is told to health when it begins, when its content comes and when it ends."""
 
-    def __init__(self, calls: Calls, clients: ClientCache, health: Health, names: AnswerNames) -> None:
+    def __init__(self, calls: Calls, clients: ClientCache, health: Health, names: AnswerNames, usage: Journal) -> None:
         self._calls = calls
         self._clients = clients
         self._health = health
         self._names = names
+        self._usage = usage
 
     def begin(self, live: Live, model: Model, reason: Reason) -> Attempt:
         """One more attempt of the exchange: from now on health knows of it, until it is settled."""
@@ -62,7 +64,10 @@ class Attempts:
         """None when the answer went to the client, the error when nothing did."""
         assert live.exchange.request is not None
         request = attempt.request = msgspec.structs.replace(live.exchange.request)
+        self._usage.began(attempt)
         try:
+            if self._usage.durable:
+                await self._usage.committed()
             with self._clients.lease(live.generation, attempt.model) as client:
                 async with asyncio.timeout(attempt.model.timeouts.first):
                     upstream = await client.open(request, attempt)

@@ -16,19 +16,20 @@ from gateway.requests import ChatRequest
 from gateway.routing import Health, Itinerary, Paces, RetryBudgets
 from gateway.runtime import Generation
 from gateway.terms import Hedge
+from gateway.usage import Journal
 
 
 class Router:
     """Tries a route's models until one answers; nothing is tried again once content went out."""
 
-    def __init__(self, calls: Calls, log: Logger, names: AnswerNames) -> None:
+    def __init__(self, calls: Calls, log: Logger, names: AnswerNames, usage: Journal) -> None:
         self._calls = calls
         self._log = log
         self.health = Health()
         self._budgets = RetryBudgets()
         self.paces = Paces()
         self.clients = ClientCache(log)
-        self._attempts = Attempts(calls, self.clients, self.health, names)
+        self._attempts = Attempts(calls, self.clients, self.health, names, usage)
 
     async def run(self, live: Live) -> None:
         """Answer the exchange; raises the last attempt's error when none could."""

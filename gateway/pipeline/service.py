@@ -32,7 +32,7 @@ from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Sen
 from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
 from gateway.secrets import Secret
-from gateway.usage import UsageDispatcher, usage_record
+from gateway.usage import Journal, usage_record
 
 CLEANUP = 5.0
 """Seconds that stopped exchanges get to end visibly."""
@@ -44,7 +44,7 @@ class Pipeline:
     def __init__(
         self,
         generations: Generations,
-        usage: UsageDispatcher,
+        usage: Journal,
         capture: Capture,
         *,
         body_limit: int,
@@ -66,7 +66,7 @@ class Pipeline:
         """What plugins did wrong so far."""
         self._calls = Calls(self.faults, log)
         self._names = AnswerNames(secret or _process_secret())
-        self._router = Router(self._calls, log, self._names)
+        self._router = Router(self._calls, log, self._names, usage)
         self._settling: set[asyncio.Task[None]] = set()
         self._running: set[Live] = set()
         self._idle = asyncio.Event()
@@ -211,7 +211,7 @@ class Pipeline:
         exchange.status = live.outlet.status
         records = [usage_record(attempt) for attempt in exchange.attempts]
         for record in records:
-            self._usage.take(record)
+            self._usage.settled(record)
         tell_settled(generation, exchange, records, self._calls)
         error = exchange.error or (exchange.attempts[-1].error if exchange.attempts else None)
         level = error.log_level if error else logging.DEBUG

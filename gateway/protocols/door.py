@@ -109,6 +109,11 @@ class Gateway(Protocol):
         ...
 
     @property
+    def database(self) -> Any:
+        """The registry's open database, for the stores of `gateway.registry`; never used while a request is served."""
+        ...
+
+    @property
     def log(self) -> Logger: ...
 
     @property

@@ -15,6 +15,7 @@ from gateway.registry.models import ModelStore, NewModel, StoredModel
 from gateway.registry.registry import Registry, ensure_first_admin_key
 from gateway.registry.routes import NewRoute, RouteStore, StoredRoute, StoredTarget
 from gateway.registry.snapshot import RegistrySnapshot
+from gateway.registry.usage import UsageStore
 
 __all__ = (
     "Conflict",
@@ -36,5 +37,6 @@ __all__ = (
     "StoredModel",
     "StoredRoute",
     "StoredTarget",
+    "UsageStore",
     "ensure_first_admin_key",
 )

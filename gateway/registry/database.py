@@ -178,7 +178,7 @@ async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, b
         keyring = keyring or create_keyring(Path(settings.data_dir) / NAME)
         fresh = {"name": _INDEX, "value": keyring.seal(random.token_hex(32))}
         async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
-            await connection.execute(_insert_new(engine.dialect.name).values(fresh).on_conflict_do_nothing())
+            await connection.execute(insert_new(engine.dialect.name, secrets).values(fresh).on_conflict_do_nothing())
             sealed = await connection.scalar(select)
     if keyring is None:
         raise KeyringError(f"This database was sealed with a keyring that is not here: {_ACTION}.")
@@ -190,15 +190,15 @@ async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, b
         return keyring, _index(keyring, sealed)
 
 
-def _insert_new(dialect: str) -> "PostgreSQLInsert | SQLiteInsert":
-    """An INSERT that gives way to a row that is there; only the dialect in use is imported, the other costs 50 ms."""
+def insert_new(dialect: str, table: sa.Table) -> "PostgreSQLInsert | SQLiteInsert":
+    """An INSERT that can give way to a row that is there; only the dialect in use is imported: 50 ms each."""
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_into_postgresql
 
-        return insert_into_postgresql(secrets)
+        return insert_into_postgresql(table)
     from sqlalchemy.dialects.sqlite import insert as insert_into_sqlite
 
-    return insert_into_sqlite(secrets)
+    return insert_into_sqlite(table)
 
 
 def _index(keyring: Keyring, sealed: Ciphertext | None) -> bytes:

@@ -48,6 +48,15 @@ class EgressSettings(BaseModel):
     """Private hosts that may be dialled: an address, a network, a name, each with an optional `:port`."""
 
 
+class UsageSettings(BaseModel):
+    """How what attempts consume is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    durability: Literal["window", "durable"] = "window"
+    """When an attempt is in the journal: `window`: at most 50 ms after it is dialled; `durable`: before."""
+
+
 class OrderSettings(BaseModel):
     """The order inside a stage: short names of plugins, first to last; the others come after those that are listed."""
 
@@ -106,6 +115,8 @@ class Settings(BaseModel):
     """Models beside those of the registry, by name."""
     routes: Mapping[str, DeclaredRoute] = Field(default_factory=dict)
     """Routes beside those of the registry, by name."""
+    usage: UsageSettings = UsageSettings()
+    """How what attempts consume is kept."""
     plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
     """Each plugin's section by its short name; `enabled` in it is ours."""
     plugin_files: tuple[Path, ...] = ()

@@ -16,10 +16,10 @@ from gateway.protocols import ByteUpstream, Egress, Gateway, Snapshot
 from gateway.requests import ChatRequest
 from gateway.runtime import Generation, Generations, Registered
 from gateway.secrets import Secret
+from gateway.testing.accounts import StraightJournal
 from gateway.testing.asked import PATIENCE, Asked, Surface, chat_request
 from gateway.testing.standin import StandInGateway, StandInSnapshot
 from gateway.testing.upstream import Behaviour, ScriptedUpstream
-from gateway.usage import UsageDispatcher
 from gateway.wire.chat import CHAT
 
 LIMITS = Timeouts(connect=5.0, first=20.0, idle=20.0, total=40.0)
@@ -109,11 +109,12 @@ class Bench:
     async def __aenter__(self) -> Self:
         stack = self._stack
         stack.push_async_callback(self.egress.aclose)
+        stack.push_async_callback(self.gateway.database.aclose)
         self.generation = self._furnish(self._generation_of(self.gateway))
         generations = Generations()
         await generations.publish(self.generation)
         stack.push_async_callback(generations.aclose)
-        usage = UsageDispatcher([("kit", self), *_sinks(self.generation)], self.gateway.log)
+        usage = StraightJournal([("kit", self), *_sinks(self.generation)], self.gateway.log)
         stack.push_async_callback(usage.aclose)
         self.pipeline = Pipeline(generations, usage, self.egress.capture, body_limit=_BODY_LIMIT, log=self.gateway.log)
         stack.push_async_callback(self.pipeline.aclose)

@@ -12,6 +12,7 @@ import msgspec
 from gateway.domain import Model, Principal, Route
 from gateway.protocols import ClientDialect, Egress, Gateway, Receive, Send, Snapshot, Stats
 from gateway.secrets import Secret
+from gateway.testing.database import StandInDatabase
 
 MODEL_ID = "11111111-1111-4111-8111-111111111111"
 PRIVATE_ID = "22222222-2222-4222-8222-222222222222"
@@ -143,6 +144,7 @@ class StandInGateway:
         self.settings = settings
         self.egress = egress
         self.snapshot = snapshot
+        self.database = StandInDatabase()
         self.log = RecordingLog()
         self.serving = Loopback()
         self.stats = Stats()

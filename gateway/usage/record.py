@@ -44,6 +44,40 @@ def usage_record(attempt: Attempt) -> UsageRecord:
         reasoning_tokens=usage.reasoning,
         deltas=answer.deltas if answer else 0,
         finish_reason=answer.finish.get(0) if answer else None,
+        cost=model.prices.cost(
+            input=usage.input, output=usage.output, cache_read=usage.cache_read, cache_write=usage.cache_write
+        ),
+    )
+
+
+def begun_record(attempt: Attempt) -> UsageRecord:
+    """The record of an attempt of which nothing more is ever heard: the process was killed."""
+    exchange, model = attempt.exchange, attempt.model
+    return UsageRecord(
+        attempt_id=attempt.id,
+        exchange_id=exchange.id,
+        principal_id=exchange.principal.id if exchange.principal else "",
+        owner=exchange.principal.owner if exchange.principal else None,
+        route=exchange.route.name if exchange.route else "",
+        model_id=model.id,
+        model_name=model.name,
+        provider=model.provider,
+        number=attempt.number,
+        reason=attempt.reason,
+        started_at=attempt.started_at,
+        duration=0.0,
+        first_content=None,
+        outcome=Outcome.LOST,
+        status=None,
+        error_code=None,
+        provenance="none",
+        input_tokens=None,
+        output_tokens=None,
+        cache_read_tokens=None,
+        cache_write_tokens=None,
+        reasoning_tokens=None,
+        deltas=0,
+        finish_reason=None,
     )
 
 

@@ -110,9 +110,10 @@ def test_every_setting_is_documented() -> None:
     page = ROOT / "docs/settings.md"
     text = page.read_text("utf-8")
     hidden = {name for name, field in Settings.model_fields.items() if field.exclude}
-    tables = {"egress", "plugins", "order", "models", "routes"}
+    tables = {"egress", "plugins", "order", "models", "routes", "usage"}
     names = set(Settings.model_fields) - hidden - tables | {
         "egress.allow",
+        "usage.durability",
         "models.NAME.base_url",
         "routes.NAME.targets",
     }

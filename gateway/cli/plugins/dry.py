@@ -90,6 +90,11 @@ class _Door:
         raise RuntimeError("the registry is not open yet: ask for the snapshot when a request is served")
 
     @property
+    def database(self) -> Any:
+        """There is none, either."""
+        raise RuntimeError("the registry is not open yet: use the database when the gateway serves")
+
+    @property
     def stats(self) -> "Stats":
         """Nothing has happened."""
         from gateway.protocols import Stats

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +37,7 @@ from gateway.runtime import Generation, Generations, Registered
 from gateway.server import HttpProtocol
 from gateway.testing.client import RawClient
 from gateway.testing.upstream import ScriptedUpstream
-from gateway.usage import UsageDispatcher
+from gateway.usage import UsageJournal
 from gateway.wire.chat import CHAT
 
 
@@ -185,7 +187,7 @@ async def house(
     """Run the whole thing."""
     log = Log()
     names, records = Names(), Records()
-    async with ScriptedUpstream() as upstream:
+    async with ScriptedUpstream() as upstream, AsyncExitStack() as stack:
         egress = EgressClient(EgressPolicy(allow=("127.0.0.1",)))
         all_providers: list[Provider] = [Direct(egress), *providers]
         for provider in providers:
@@ -203,7 +205,9 @@ async def house(
                 providers={one.name: Registered(one.name, one) for one in all_providers},
             )
         )
-        usage = UsageDispatcher([("records", records)], log)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="gateway-journal-")))
+        usage = UsageJournal(folder, [("records", records)], log)
+        await usage.open()
         pipeline = Pipeline(generations, usage, egress.capture, body_limit=1 << 20, log=log)
         dialect = Plain(tells=tells)
 

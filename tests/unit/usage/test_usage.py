@@ -1,14 +1,12 @@
 """Usage records and their way to the sinks."""
 
-import asyncio
-import logging
-
 import msgspec
+import pytest
 
-from gateway.domain import Attempt, Exchange, Model, Outcome, Principal, Route
+from gateway.domain import Attempt, Exchange, Model, Outcome, Prices, Principal, Route
 from gateway.events import Answer, End, Finish, Text, Usage
 from gateway.requests import ChatRequest
-from gateway.usage import UsageDispatcher, usage_record
+from gateway.usage import usage_record
 
 
 class Log:
@@ -60,37 +58,27 @@ def test_an_attempt_that_brought_nothing_records_nothing():
     assert (record.provenance, record.input_tokens, record.output_tokens) == ("none", None, None)
 
 
-class Sink:
-    def __init__(self, fails: bool = False) -> None:
-        self.batches: list[list[str]] = []
-        self.fails = fails
-
-    async def write(self, records) -> None:
-        if self.fails:
-            raise ConnectionError("sink is down")
-        self.batches.append([record.attempt_id for record in records])
+def test_what_it_cost_is_told_by_the_models_prices():
+    attempt = settled(Outcome.OK, Text("a"), Finish("stop"), Usage(1_000_000, 500_000, cache_read=400_000), End())
+    attempt.model = msgspec.structs.replace(attempt.model, prices=Prices(input=2.0, output=8.0, cache_read=0.5))
+    assert usage_record(attempt).cost == pytest.approx(0.6 * 2 + 0.5 * 8 + 0.4 * 0.5)
 
 
-async def test_every_sink_gets_every_record_in_order_though_one_fails():
-    log, broken, good = Log(), Sink(fails=True), Sink()
-    dispatcher = UsageDispatcher([("broken", broken), ("good", good)], log)
-    sent = []
-    for number in range(1200):
-        record = msgspec.structs.replace(usage_record(settled(Outcome.OK)), attempt_id=f"a{number}")
-        sent.append(record.attempt_id)
-        dispatcher.take(record)
-    await dispatcher.aclose()
-    assert [attempt for batch in good.batches for attempt in batch] == sent
-    assert max(map(len, good.batches)) == 500
-    assert {event for event, _ in log.events} == {"usage_sink_failed"}
-    assert log.events[0][1]["plugin"] == "broken"
+@pytest.mark.parametrize(
+    ("prices", "usage"),
+    [
+        (Prices(), Usage(7, 3)),
+        (Prices(input=1.0), Usage(7, 3)),
+        (Prices(input=1.0, output=1.0), Usage(7, None)),
+        (Prices(input=1.0, output=1.0), Usage(7, 3, cache_read=2)),
+    ],
+    ids=["no price", "no price of output", "no count", "no price of what was cached"],
+)
+def test_a_cost_that_is_not_known_is_not_guessed(prices, usage):
+    attempt = settled(Outcome.OK, Text("a"), Finish("stop"), usage, End())
+    attempt.model = msgspec.structs.replace(attempt.model, prices=prices)
+    assert usage_record(attempt).cost is None
 
 
-async def test_records_are_carried_while_nobody_waits_for_them():
-    sink = Sink()
-    dispatcher = UsageDispatcher([("sink", sink)], logging.getLogger("test"))
-    dispatcher.take(usage_record(settled(Outcome.OK)))
-    async with asyncio.timeout(10):
-        while not sink.batches:
-            await asyncio.sleep(0.01)
-    await dispatcher.aclose()
+def test_tokens_nobody_used_need_no_price():
+    assert Prices(input=1.0, output=1.0).cost(input=1_000_000, output=0, cache_read=0) == 1.0

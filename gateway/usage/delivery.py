@@ -1,0 +1,105 @@
+"""Carries settled records from the journal to the sinks: in batches, until each sink has taken them."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import Final, Protocol
+
+from gateway.protocols import Logger, UsageSink
+from gateway.usage.pages import after, forget, reach
+from gateway.usage.scribe import Scribe
+
+BATCH: Final = 500
+"""Records a sink gets at once, at most."""
+KEPT: Final = 1_000_000
+"""Records that may wait in the file for a sink that fails; beyond it the oldest are given up, and counted."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until a sink that failed is tried again, doubled each time."""
+PROMPT: Final = 10.0
+"""Seconds that a sink may take for a batch."""
+
+
+class Sinks(Protocol):
+    """The sinks as they are now, each with its name; a list will do."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[str, UsageSink]]: ...
+
+
+class Delivery:
+    """One task: every sink gets every record, in order; one that fails is tried again and holds no other one up."""
+
+    def __init__(self, scribe: Scribe, sinks: Sinks, log: Logger) -> None:
+        self._scribe = scribe
+        self._sinks = sinks
+        self._log = log
+        self._wake = asyncio.Event()
+        self._failing: dict[str, tuple[float, float]] = {}
+        """Of a sink that failed: when it is tried again, and how long it was waited for that."""
+        self._closing = False
+        self.waiting = 0
+        """Records in the file that some sink has not taken, counted after each delivery."""
+        self.given_up = 0
+        """Records that a sink never took, and nobody will offer again."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="usage-delivery")
+
+    def wake(self) -> None:
+        """There is something to deliver."""
+        self._wake.set()
+
+    async def aclose(self) -> None:
+        """Offer every sink what is there once more, then stop; what it does not take stays in the journal."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await self._wait()
+            self._wake.clear()
+            closing = self._closing
+            sinks = list(self._sinks)
+            for name, sink in sinks:
+                if closing or self._is_due(name):
+                    await self._offer(name, sink)
+            if sinks:
+                names = [name for name, _ in sinks]
+                given_up, self.waiting = await self._scribe.ask(partial(forget, sinks=names, keep=KEPT))
+                if given_up:
+                    self.given_up += given_up
+                    self._log.error("usage_given_up", records=given_up)
+            if closing:
+                return
+
+    async def _wait(self) -> None:
+        now = asyncio.get_running_loop().time()
+        due = min((when for when, _ in self._failing.values()), default=None)
+        try:
+            async with asyncio.timeout(None if due is None else max(0.0, due - now)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _is_due(self, name: str) -> bool:
+        when, _ = self._failing.get(name, (0.0, 0.0))
+        return when <= asyncio.get_running_loop().time()
+
+    async def _offer(self, name: str, sink: UsageSink) -> None:
+        """Give a sink all it has not got yet; the first batch that it does not take ends that for now."""
+        while batch := await self._scribe.ask(partial(after, sink=name, limit=BATCH)):
+            try:
+                async with asyncio.timeout(PROMPT):
+                    await sink.write([record for _, record in batch])
+            except Exception as error:  # noqa: BLE001 - a named border: a sink's fault must not reach exchanges
+                self._failed(name, len(batch), error)
+                return
+            self._failing.pop(name, None)
+            await self._scribe.ask(partial(reach, sink=name, number=batch[-1][0]))
+
+    def _failed(self, name: str, records: int, error: Exception) -> None:
+        _, pause = self._failing.get(name, (0.0, FIRST_PAUSE / 2))
+        pause = min(LONGEST_PAUSE, 2 * pause)
+        self._failing[name] = (asyncio.get_running_loop().time() + pause, pause)
+        kind = type(error).__name__
+        self._log.error("usage_sink_failed", plugin=name, records=records, error=kind, seconds=round(pause, 1))

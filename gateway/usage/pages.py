@@ -1,0 +1,126 @@
+"""What a journal's file holds: attempts that began, records that were settled, and how far each sink has them."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from gateway.domain import UsageRecord
+
+Durability: TypeAlias = Literal["window", "durable"]
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS begun (attempt_id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settled (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, attempt_id TEXT NOT NULL UNIQUE, record BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS reached (sink TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_SYNCHRONOUS: Final[Mapping[Durability, str]] = {"window": "NORMAL", "durable": "FULL"}
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(UsageRecord).decode
+
+Numbered: TypeAlias = tuple[int, UsageRecord]
+
+
+def open_pages(path: Path, durability: Durability = "window") -> sqlite3.Connection:
+    """The file, made if there is none. `durable` survives the loss of power, `window` that of the process."""
+    pages = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    try:
+        pages.execute("PRAGMA journal_mode=WAL")
+        pages.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
+        pages.executescript(_TABLES)
+    except sqlite3.Error:
+        pages.close()
+        raise
+    return pages
+
+
+def write(pages: sqlite3.Connection, begun: Iterable[UsageRecord], settled: Sequence[UsageRecord]) -> None:
+    """All of it or nothing: attempts that began, as the records they are if nothing more is heard of them."""
+    pages.execute("BEGIN IMMEDIATE")
+    try:
+        pages.executemany(
+            "INSERT OR IGNORE INTO begun VALUES (?, ?)", [(record.attempt_id, _encode(record)) for record in begun]
+        )
+        pages.executemany("DELETE FROM begun WHERE attempt_id = ?", [(record.attempt_id,) for record in settled])
+        _insert_settled(pages, ((record.attempt_id, _encode(record)) for record in settled))
+        pages.execute("COMMIT")
+    except BaseException:
+        if pages.in_transaction:
+            pages.execute("ROLLBACK")
+        raise
+
+
+def after(pages: sqlite3.Connection, sink: str, limit: int) -> list[Numbered]:
+    """The next records that a sink has not been given, oldest first."""
+    rows = pages.execute(
+        "SELECT number, record FROM settled WHERE number > "
+        "coalesce((SELECT number FROM reached WHERE sink = ?), 0) ORDER BY number LIMIT ?",
+        (sink, limit),
+    )
+    return [(number, _decode(record)) for number, record in rows]
+
+
+def reach(pages: sqlite3.Connection, sink: str, number: int) -> None:
+    """Remember how far a sink has the records."""
+    pages.execute(
+        "INSERT INTO reached VALUES (?, ?) ON CONFLICT (sink) DO UPDATE SET number = excluded.number", (sink, number)
+    )
+
+
+def forget(pages: sqlite3.Connection, sinks: Sequence[str], keep: int) -> tuple[int, int]:
+    """Delete what every one of these sinks has, and of the rest all but the newest `keep`.
+
+    How many of the rest that were, and how many are left.
+    """
+    oldest = min(
+        (
+            pages.execute("SELECT coalesce(max(number), 0) FROM reached WHERE sink = ?", (sink,)).fetchone()[0]
+            for sink in sinks
+        ),
+        default=0,
+    )
+    pages.execute("DELETE FROM settled WHERE number <= ?", (oldest,))
+    count = count_settled(pages)
+    if count <= keep:
+        return 0, count
+    pages.execute(
+        "DELETE FROM settled WHERE number IN (SELECT number FROM settled ORDER BY number LIMIT ?)", (count - keep,)
+    )
+    return count - keep, keep
+
+
+def count_settled(pages: sqlite3.Connection) -> int:
+    """Settled records that are still here."""
+    count: int = pages.execute("SELECT count(*) FROM settled").fetchone()[0]
+    return count
+
+
+def adopt(pages: sqlite3.Connection, orphan: Path) -> int:
+    """Take over everything of a journal nobody writes any more; attempts that only began are settled as they are."""
+    pages.execute("ATTACH DATABASE ? AS orphan", (str(orphan),))
+    try:
+        pages.execute("BEGIN IMMEDIATE")
+        try:
+            before = count_settled(pages)
+            rows = [
+                *pages.execute("SELECT attempt_id, record FROM orphan.settled ORDER BY number"),
+                *pages.execute("SELECT attempt_id, record FROM orphan.begun"),
+            ]
+            _insert_settled(pages, rows)
+            adopted = count_settled(pages) - before
+            pages.execute("COMMIT")
+        except BaseException:
+            if pages.in_transaction:
+                pages.execute("ROLLBACK")
+            raise
+    finally:
+        pages.execute("DETACH DATABASE orphan")
+    return adopted
+
+
+def _insert_settled(pages: sqlite3.Connection, rows: Iterable[tuple[str, bytes]]) -> None:
+    pages.executemany("INSERT OR IGNORE INTO settled (attempt_id, record) VALUES (?, ?)", rows)

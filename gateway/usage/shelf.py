@@ -1,0 +1,66 @@
+"""The folder of journals: one for each worker that lives, and those that dead ones left."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+_LOCK: Final = ".lock"
+_PAGES: Final = ".sqlite"
+
+
+class Shelf:
+    """A worker's place in the folder; held by a lock that the system takes away with the process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self.name = uuid4().hex
+        self._lock = _locked(folder / (self.name + _LOCK), create=True)
+        if self._lock is None:
+            raise OSError(f"The new journal {self.name} is locked by somebody else.")
+
+    @property
+    def pages(self) -> Path:
+        """Where this worker's journal is."""
+        return self._folder / (self.name + _PAGES)
+
+    @contextmanager
+    def orphans(self) -> Iterator[list[Path]]:
+        """The journals of workers that are gone, nobody else's meanwhile."""
+        held: list[tuple[int, Path]] = []
+        try:
+            for lock in sorted(self._folder.glob("*" + _LOCK)):
+                if lock.stem != self.name and (descriptor := _locked(lock, create=False)) is not None:
+                    held.append((descriptor, lock))
+            yield [lock.with_suffix(_PAGES) for _, lock in held]
+        finally:
+            for descriptor, _ in held:
+                os.close(descriptor)
+
+    def remove(self, pages: Path) -> None:
+        """Delete a journal that holds nothing any more; its lock last."""
+        for suffix in (_PAGES, _PAGES + "-wal", _PAGES + "-shm", _LOCK):
+            pages.with_suffix(suffix).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of this worker's place."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _locked(path: Path, *, create: bool) -> int | None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

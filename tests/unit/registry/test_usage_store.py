@@ -1,0 +1,103 @@
+"""The table of usage: rows are added once, summed up, and deleted by age."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from gateway.domain import Outcome, UsageRecord
+from gateway.registry import UsageStore
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+RECORD = UsageRecord(
+    attempt_id="a1",
+    exchange_id="e1",
+    principal_id="key",
+    owner=None,
+    route="fast",
+    model_id="id",
+    model_name="gpt",
+    provider="openai",
+    number=1,
+    started_at=NOON.timestamp(),
+    duration=1.0,
+    first_content=0.5,
+    outcome=Outcome.OK,
+    status=200,
+    error_code=None,
+    provenance="reported",
+    input_tokens=100,
+    output_tokens=10,
+    cache_read_tokens=None,
+    cache_write_tokens=None,
+    reasoning_tokens=None,
+    deltas=5,
+    finish_reason="stop",
+    cost=0.25,
+)
+
+
+def record(attempt_id: str, **changes) -> UsageRecord:
+    return msgspec.structs.replace(RECORD, attempt_id=attempt_id, **changes)
+
+
+@pytest.fixture
+async def store(database):
+    return UsageStore(database)
+
+
+async def test_an_attempt_is_counted_once_however_often_it_comes(store):
+    await store.add([record("a1"), record("a2")])
+    await store.add([record("a2", input_tokens=999), record("a3")])
+    (total,) = await store.sums("model")
+    assert (total.group, total.attempts, total.input_tokens, total.output_tokens) == ("gpt", 3, 300, 30)
+    assert total.cost == pytest.approx(0.75)
+
+
+async def test_what_is_not_known_is_told_and_not_added_as_nothing(store):
+    unknown = {"input_tokens": None, "output_tokens": None, "cost": None, "provenance": "none"}
+    await store.add(
+        [
+            record("a1"),
+            record("a2", cost=None),
+            record("a3", **unknown),
+            record("a4", outcome=Outcome.UPSTREAM_ERROR, **unknown),
+        ]
+    )
+    (total,) = await store.sums("model")
+    assert (total.attempts, total.cost, total.unpriced, total.uncounted) == (4, 0.25, 1, 1)
+
+
+async def test_usage_is_summed_up_by_what_is_asked(store):
+    await store.add(
+        [
+            record("a1", owner="11111111-1111-4111-8111-111111111111", outcome=Outcome.LOST),
+            record("a2", provider="anthropic", principal_id="other", route="slow", cost=0.75),
+            record("a3", started_at=(NOON - timedelta(days=1)).timestamp()),
+        ]
+    )
+    assert [total.group for total in await store.sums("provider")] == ["anthropic", "openai"]
+    assert {total.group: total.attempts for total in await store.sums("key")} == {"key": 2, "other": 1}
+    assert {total.group: total.attempts for total in await store.sums("route")} == {"fast": 2, "slow": 1}
+    assert {total.group for total in await store.sums("owner")} == {"11111111-1111-4111-8111-111111111111", None}
+    assert {total.group: total.attempts for total in await store.sums("outcome")} == {"ok": 2, "lost": 1}
+    assert [total.group for total in await store.sums("day")] == ["2026-11-25", "2026-11-26"]
+
+
+async def test_a_span_of_time_has_its_beginning_and_not_its_end(store):
+    await store.add([record("a1"), record("a2", started_at=(NOON + timedelta(hours=1)).timestamp())])
+    (total,) = await store.sums("model", since=NOON, until=NOON + timedelta(hours=1))
+    assert total.attempts == 1
+    assert await store.sums("model", since=NOON + timedelta(hours=2)) == []
+
+
+async def test_old_rows_are_deleted_when_asked(store):
+    await store.add([record("a1"), record("a2", started_at=(NOON + timedelta(hours=1)).timestamp())])
+    assert await store.prune(NOON + timedelta(minutes=1)) == 1
+    (total,) = await store.sums("model")
+    assert total.attempts == 1
+
+
+async def test_no_records_are_no_statement(store):
+    await store.add([])
+    assert await store.sums("model") == []

@@ -1,0 +1,196 @@
+"""The journal: every attempt reaches every sink once, whatever fails meanwhile."""
+
+import asyncio
+import os
+import resource
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+from accounts import HANG, Sink, attempt, ended
+
+from gateway.domain import Outcome
+from gateway.usage import delivery, scribe
+
+HERE = Path(__file__).parent
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "usage").glob("*"))
+
+
+async def test_every_sink_gets_every_record_in_order(journals):
+    sinks = Sink(), Sink()
+    journal = await journals(*sinks)
+    sent = []
+    for number in range(1200):
+        one = attempt(number)
+        journal.began(one)
+        journal.settled(ended(one))
+        sent.append(one.id)
+    for sink in sinks:
+        await sink.has(1200)
+        assert sink.ids == sent
+
+
+async def test_a_sink_that_fails_gets_its_records_later_and_holds_no_other_one_up(journals, log, monkeypatch):
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+    broken, good = Sink(broken=ConnectionError("away")), Sink()
+    journal = await journals(broken, good)
+    for number in range(3):
+        journal.settled(ended(attempt(number)))
+    await good.has(3)
+    assert broken.records == []
+    assert journal.dropped == 0
+    broken.broken = None
+    await broken.has(3)
+    assert broken.ids == good.ids == ["e0-1", "e1-1", "e2-1"]
+    assert ("usage_sink_failed", "sink0") in [(event, fields.get("plugin")) for event, fields in log.events]
+
+
+async def test_what_no_sink_took_waits_in_the_file_for_the_next_start(journals, tmp_path):
+    journal = await journals(Sink(broken=ConnectionError("away")))
+    journal.settled(ended(attempt(1)))
+    await journal.aclose()
+    assert files(tmp_path)
+    sink = Sink()
+    await journals(sink)
+    await sink.has(1)
+    assert sink.records[0].outcome is Outcome.OK
+
+
+async def test_a_journal_that_gave_everything_away_leaves_nothing(journals, tmp_path):
+    journal = await journals(Sink())
+    journal.settled(ended(attempt(1)))
+    await journal.aclose()
+    assert files(tmp_path) == []
+
+
+async def test_the_journal_of_a_worker_that_lives_is_left_alone(journals):
+    first, second = Sink(), Sink()
+    one = await journals(first)
+    begun = attempt(1)
+    one.began(begun)
+    await one.committed()
+    await journals(second)
+    one.settled(ended(begun))
+    await first.has(1)
+    assert second.records == []
+    assert first.records[0].outcome is Outcome.OK
+
+
+async def test_what_was_committed_survives_kill_9_and_what_had_begun_is_lost(journals, tmp_path):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(HERE / "writes_until_killed.py"), str(tmp_path / "usage")), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    told = await asyncio.wait_for(process.stdout.readline(), HANG)
+    process.send_signal(signal.SIGKILL)
+    await process.communicate()
+    settled, begun = map(int, told.split())
+    sink = Sink()
+    await journals(sink)
+    await sink.has(settled + begun)
+    assert sorted(sink.ids) == sorted(f"e{number}-1" for number in range(settled + begun))
+    assert [record.outcome for record in sink.records].count(Outcome.LOST) == begun
+    assert len({file.name.partition(".")[0] for file in files(tmp_path)}) == 1  # the new one's own
+
+
+async def test_an_orphan_that_cannot_be_read_is_told_of_and_kept(journals, tmp_path, log):
+    folder = tmp_path / "usage"
+    folder.mkdir()
+    (folder / "dead.lock").touch()
+    (folder / "dead.sqlite").write_bytes(b"no database" * 1000)
+    sink = Sink()
+    journal = await journals(sink)
+    journal.settled(ended(attempt(1)))
+    await sink.has(1)
+    assert "usage_journal_unreadable" in log.names()
+    assert (folder / "dead.sqlite").exists()
+
+
+async def test_durable_means_on_the_disk_before_it_returns(journals, tmp_path):
+    journal = await journals(Sink(), durability="durable")
+    begun = attempt(1)
+    journal.began(begun)
+    await journal.committed()
+    (path,) = (tmp_path / "usage").glob("*.sqlite")
+    pages = sqlite3.connect(path)
+    try:
+        assert pages.execute("SELECT attempt_id FROM begun").fetchall() == [("e1-1",)]
+        assert pages.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    finally:
+        pages.close()
+
+
+async def test_a_full_disk_keeps_records_in_memory_until_there_is_room(journals, log, monkeypatch):
+    monkeypatch.setattr(scribe, "AGAIN", 0.05)
+    sink = Sink()
+    journal = await journals(sink)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))  # every write of this process fails, as on a full disk
+    try:
+        for number in range(50):
+            journal.settled(ended(attempt(number)))
+        await asyncio.wait_for(journal.committed(), HANG)
+        assert journal.failing
+        assert sink.records == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    await sink.has(50)
+    assert not journal.failing
+    assert journal.dropped == 0
+    assert {"usage_journal_failing", "usage_journal_working"} <= log.names()
+
+
+async def test_memory_stays_bounded_while_the_disk_fails(journals, monkeypatch):
+    monkeypatch.setattr(scribe, "KEPT", 10)
+    monkeypatch.setattr(scribe, "AGAIN", 0.05)
+    sink = Sink()
+    journal = await journals(sink)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        for number in range(25):
+            journal.settled(ended(attempt(number)))
+        await asyncio.wait_for(journal.committed(), HANG)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    await sink.has(10)
+    assert journal.dropped == 15
+    assert sink.ids == [f"e{number}-1" for number in range(15, 25)]
+
+
+async def test_the_file_stays_bounded_while_a_sink_fails(journals, monkeypatch, log):
+    monkeypatch.setattr(delivery, "KEPT", 5)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+    broken = Sink(broken=ConnectionError("away"))
+    journal = await journals(broken)
+    for number in range(12):
+        journal.settled(ended(attempt(number)))
+    async with asyncio.timeout(HANG):
+        while journal.dropped < 7:
+            await asyncio.sleep(0.01)
+    broken.broken = None
+    await broken.has(5)
+    assert broken.ids == [f"e{number}-1" for number in range(7, 12)]
+    assert "usage_given_up" in log.names()
+
+
+async def test_nothing_is_kept_where_nobody_wants_it(journals, tmp_path):
+    journal = await journals()
+    journal.began(attempt(1))
+    journal.settled(ended(attempt(1)))
+    assert journal.waiting == 0
+    await journal.aclose()
+    assert files(tmp_path) == []
+
+
+async def test_the_folder_is_for_its_owner_only(journals, tmp_path):
+    await journals(Sink())
+    assert os.stat(tmp_path / "usage").st_mode & 0o777 == 0o700

@@ -1,0 +1,31 @@
+"""Journals attempts, says how many were settled and how many began, and waits to be killed."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from accounts import attempt, ended
+
+from gateway.usage import UsageJournal
+
+
+class Never:
+    async def write(self, records) -> None:
+        raise ConnectionError("nobody takes anything")
+
+
+async def main() -> None:
+    journal = UsageJournal(Path(sys.argv[1]), [("never", Never())], logging.getLogger("test"))
+    await journal.open()
+    for number in range(30):
+        one = attempt(number)
+        journal.began(one)
+        if number < 20:
+            journal.settled(ended(one))
+    await journal.committed()
+    print("20 10", flush=True)
+    await asyncio.sleep(600)
+
+
+asyncio.run(main())
