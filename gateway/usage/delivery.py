@@ -13,7 +13,7 @@ BATCH: Final = 500
 """Records a sink gets at once, at most."""
 KEPT: Final = 1_000_000
 """Records that may wait in the file for a sink that fails; beyond it the oldest are given up, and counted."""
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 30.0
 """Seconds until a sink that failed is tried again, doubled each time."""
 PROMPT: Final = 10.0
 """Seconds that a sink may take for a batch."""
