@@ -123,6 +123,7 @@ async def test_an_embedding_fails_over_to_the_second_target_of_its_route(house):
 async def test_of_a_mixed_route_only_those_are_asked_that_can(house):
     assert (await house.embed("mixed")).status == 200
     assert house.upstream.seen("claude") == []
+    assert await house.recorded("mixed", 1) == [["ok", "reported", 7, None]]
 
 
 async def test_usage_nobody_reports_is_not_estimated(house):
