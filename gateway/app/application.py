@@ -1,6 +1,7 @@
 """The application: everything that lives while the gateway serves, and the order it opens and closes in."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -52,6 +53,8 @@ class Application:
         self._policy = _policy(settings)
         self.egress = EgressClient(self._policy)
         self._registry: Registry | None = None
+        self._passing = os.urandom(32)
+        """Stands for the database's secret until that has answered: what it proves holds for this process only."""
         self._generations = Generations(self._closed)
         faults, usage_log = Faults(), FieldLogger("gateway.usage")
         self._usage = UsageJournal(
@@ -68,7 +71,7 @@ class Application:
             body_limit=limit,
             log=log,
             faults=faults,
-            secret=lambda: self.registry.database.index,
+            secret=lambda: self.registry.database.index if self.registry.is_open else self._passing,
             exposes=settings.expose_routing,
             strict=settings.strict_params,
         )

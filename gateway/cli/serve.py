@@ -151,15 +151,16 @@ async def _prepare(settings: "Settings", demo_port: int | None) -> _Prepared:
     is_new = not settings.secret_keys and not keyring.exists()
     registry = await Registry.open(settings)
     try:
-        admin_key = await ensure_first_admin_key(registry, settings.data_dir)
-        demo = None
+        demo = admin_key = None
+        if registry.is_open:
+            admin_key = await ensure_first_admin_key(registry, settings.data_dir)
         if demo_port is not None:
             from gateway.cli.demo import ensure_demo
 
             demo = await ensure_demo(registry, settings.data_dir, demo_port)
     finally:
         await registry.aclose()
-    return _Prepared(admin_key, keyring if is_new else None, demo)
+    return _Prepared(admin_key, keyring if is_new and keyring.exists() else None, demo)
 
 
 def _show_banner(settings: "Settings", prepared: _Prepared, plugins: "Plugins") -> None:

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.registry.database import Database, reaching
+from gateway.registry.declared import declared
 from gateway.registry.engine import parse_url
-from gateway.registry.errors import RegistryError
+from gateway.registry.errors import DatabaseUnavailable, RegistryError
 from gateway.registry.keys import KeyStore
-from gateway.registry.snapshot import RegistrySnapshot, load
+from gateway.registry.snapshot import RegistrySnapshot, load, without_database
 from gateway.registry.tables import generation
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ _log = logging.getLogger("gateway.registry")
 POLL_SECONDS: Final = 1.0
 """How often the database is asked; with the time of one load it makes the stated bound of two seconds."""
 _LIMIT: Final = 10.0
+_FIRST_LIMIT: Final = 120.0
 
 
 class Registry:
     """Keeps a snapshot that follows every change, whoever makes it; close it."""
 
-    def __init__(self, database: Database, snapshot: RegistrySnapshot) -> None:
-        self.database = database
+    def __init__(self, settings: "Settings", database: Database | None, snapshot: RegistrySnapshot) -> None:
+        self._settings = settings
+        self._database = database
         self._snapshot = snapshot
         self._checked = time.monotonic()
         self._mark: tuple[object, ...] | None = None
@@ -44,17 +47,41 @@ class Registry:
 
     @classmethod
     async def open(cls, settings: "Settings") -> "Registry":
-        """Open the database (see `Database.open`), load the first snapshot, start following changes."""
-        database = await Database.open(settings)
+        """Open the database (see `Database.open`), load the first snapshot, start following changes.
+
+        Where PostgreSQL cannot be reached and the settings hold models of their own, those are served until it can be.
+        """
+        try:
+            database = await Database.open(settings)
+        except DatabaseUnavailable as error:
+            said = declared(settings)
+            if not said.models or error.__cause__ is None:  # without a cause it is the address that is wrong
+                raise
+            if parse_url(settings.database_url).get_backend_name() != "postgresql":
+                raise
+            _log.warning("Only the models of the settings are served: %s", error)
+            return cls(settings, None, without_database(await said.completed()))
         try:
             database.declared = await database.declared.completed()
             snapshot = await load(database)
         except BaseException:
             await database.aclose()
             raise
-        registry = cls(database, snapshot)
+        registry = cls(settings, database, snapshot)
         registry.listen(settings.database_url)
         return registry
+
+    @property
+    def database(self) -> Database:
+        """The open database; raises `DatabaseUnavailable` while there is none yet."""
+        if self._database is None:
+            raise DatabaseUnavailable("The database has not answered yet: see the log.")
+        return self._database
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the database has answered since the start."""
+        return self._database is not None
 
     @property
     def snapshot(self) -> RegistrySnapshot:
@@ -73,6 +100,10 @@ class Registry:
         """Take a new snapshot if anything changed since the last one."""
         async with self._refreshing:
             asked = time.monotonic()
+            if self._database is None:
+                self._database = await Database.open(self._settings)
+                self._database.declared = await self._database.declared.completed()
+                self.listen(self._settings.database_url)
             self.database.follow_keyring()
             mark = (await self._read_mark(), self.database.keyring_stamp, self._snapshot.key_files())
             if mark != self._mark:
@@ -93,7 +124,8 @@ class Registry:
     async def _watch(self) -> None:
         while not self._closing:
             try:
-                async with asyncio.timeout(_LIMIT):
+                # The first time it may have to be migrated.
+                async with asyncio.timeout(_LIMIT if self.is_open else _FIRST_LIMIT):
                     await self.refresh()
             except (RegistryError, TimeoutError) as error:
                 await self._lost(error)
@@ -155,7 +187,8 @@ class Registry:
         if self._listener is not None:
             await self._listener.aclose()
         await self._unwatch()
-        await self.database.aclose()
+        if self._database is not None:
+            await self._database.aclose()
 
 
 async def ensure_first_admin_key(registry: Registry, data_dir: Path) -> Path | None:

@@ -13,8 +13,10 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.domain import Model, Prices, Principal, Quirks, Route, Timeouts
+from gateway.errors import Overloaded
 from gateway.registry.catalog import UNSAID, filled
 from gateway.registry.database import Database
+from gateway.registry.declared import Declared
 from gateway.registry.errors import KeyringError, RegistryError
 from gateway.registry.keyfile import stamp
 from gateway.registry.keyring import Keyring
@@ -108,6 +110,8 @@ class RegistrySnapshot:
         """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
         if not well_formed(token):
             return None
+        if not self._index:
+            raise Overloaded("Virtual keys cannot be checked before the database has answered.", retry_after=5)
         wanted = digest(self._index, token)
         key = self._keys.get(wanted)
         if key is None or not hmac.compare_digest(key.digest, wanted):
@@ -155,6 +159,12 @@ async def load(database: Database, previous: RegistrySnapshot | None = None) -> 
         models=every,
         routes=[route for route in served if route is not None],
     )
+
+
+def without_database(said: Declared) -> RegistrySnapshot:
+    """What the settings alone say: no virtual key, and no model of the tables."""
+    routes = [_with_models(route, said.models) for route in said.routes if route.enabled]
+    return RegistrySnapshot(0, {}, (), b"", models=said.models, routes=[route for route in routes if route is not None])
 
 
 async def _completed(known: Mapping[str, Known]) -> dict[str, Known]:

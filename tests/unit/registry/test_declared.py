@@ -1,13 +1,30 @@
 """Models and routes of the settings: served, shown, never changed, and refused where they stand."""
 
+import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.engine import make_url
 
 from gateway.cli import main
-from gateway.registry import Conflict, Database, ModelStore, NewModel, NewRoute, Registry, RouteStore, StoredTarget
+from gateway.errors import Overloaded
+from gateway.registry import (
+    Conflict,
+    Database,
+    DatabaseUnavailable,
+    KeyStore,
+    ModelStore,
+    NewModel,
+    NewRoute,
+    Registry,
+    RouteStore,
+    StoredTarget,
+)
 from gateway.registry.declared import declared
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.terms import Condition, Hedge, RouteOptions, Terms
@@ -184,3 +201,87 @@ def test_an_unknown_strategy_keeps_the_server_from_starting(tmp_path: Path, work
     assert "routes.chat.strategy: no enabled plugin provides the strategy 'wieghted'; did you mean 'weighted'?" in (
         ended.stderr
     )
+
+
+class Wire:
+    """Leads from a port of its own to a database, once it is let."""
+
+    def __init__(self, url: str) -> None:
+        there = make_url(url)
+        self._there, self._socket = there, there.query.get("host")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = (
+            there.set(host="127.0.0.1", port=self._port)
+            .difference_update_query(["host"])
+            .render_as_string(hide_password=False)
+        )
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._socket:
+            return await asyncio.open_unix_connection(f"{self._socket}/.s.PGSQL.5432")
+        return await asyncio.open_connection(self._there.host, self._there.port)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                while data := await reader.read(65536):
+                    writer.write(data)
+                    await writer.drain()
+            writer.close()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            inward, outward = await self._reach()
+            tasks.update((asyncio.create_task(carry(reader, outward)), asyncio.create_task(carry(inward, writer))))
+
+        server = await asyncio.start_server(accept, "127.0.0.1", self._port)
+        try:
+            yield
+        finally:
+            server.close()
+            await asyncio.gather(*tasks)
+
+
+@pytest.mark.postgres
+async def test_they_are_served_while_postgres_cannot_be_reached_and_the_rest_once_it_can(
+    tmp_path: Path, fresh_postgres_url: str, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    wire = Wire(fresh_postgres_url)
+    away = loaded(tmp_path, FILE, {"GATEWAY_DATABASE_URL": wire.url})
+    database = await Database.open(loaded(tmp_path, FILE, {"GATEWAY_DATABASE_URL": fresh_postgres_url}))
+    await ModelStore(database).add(NewModel(name="stored", model_id="m", base_url="https://c.example/v1"))
+    _, token = await KeyStore(database).create("k")
+    await database.aclose()
+    registry = await Registry.open(away)
+    try:
+        assert [model.name for model in registry.snapshot.models()] == ["big", "other name"]
+        assert [route.name for route in registry.snapshot.routes()] == ["chat"]
+        with pytest.raises(DatabaseUnavailable):
+            await registry.ping()
+        with pytest.raises(Overloaded, match="Virtual keys cannot be checked"):
+            registry.snapshot.principal(token.reveal())
+        assert registry.snapshot.principal("sk-somebody-elses") is None
+    finally:
+        async with wire.connected():
+            await eventually(lambda: registry.snapshot.models_named("stored"), seconds=60)
+            assert registry.snapshot.principal(token.reveal()) is not None
+            assert registry.snapshot.models_named("big")
+            await registry.ping()
+            await registry.aclose()
+
+
+async def test_a_database_that_cannot_be_reached_is_told_where_the_settings_hold_no_model(tmp_path: Path) -> None:
+    nowhere = Wire("postgresql+asyncpg://u:p@127.0.0.1/d").url
+    with pytest.raises(DatabaseUnavailable):
+        await Registry.open(loaded(tmp_path, "", {"GATEWAY_DATABASE_URL": nowhere}))
+
+
+async def test_a_damaged_embedded_database_is_told_whatever_the_settings_hold(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "gateway.db").write_text("no database at all" * 100)
+    with pytest.raises(DatabaseUnavailable):
+        await Registry.open(loaded(tmp_path, FILE))
