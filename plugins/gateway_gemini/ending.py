@@ -11,6 +11,7 @@ REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
     {
         "STOP": "stop",
         "MAX_TOKENS": "length",
+        "FUNCTION_CALL": "tool_calls",  # never Google's, who says STOP; servers that speak as Google does say it
         **dict.fromkeys(
             (
                 "BLOCKLIST",

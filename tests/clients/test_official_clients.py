@@ -17,14 +17,17 @@ WORDS = {word.replace(" ", "_"): word for word in ("greet", "weather", "think", 
 """What is asked; `answers.json` answers it."""
 TEXT = "Hello to you, \U0001f389 and a café, from far away."
 CALLS = [["weather", {"city": "Paris"}], ["weather", {"city": "Rome"}]]
-EVERY = ("whole", "stream", "tools", "thinking", "object", "refused")
+TOLD = ("whole", "stream", "tools", "thinking", "object", "refused", "responses")
 PROVIDERS = {
     # provider: the base URL behind the upstream's address, what its models are asked
-    "openai": ("/v1", EVERY),
-    "anthropic": ("/v1", EVERY),
-    "bedrock": ("", EVERY),
-    "cohere": ("", tuple(scenario for scenario in EVERY if scenario != "thinking")),  # which aimock tells as text
-    "ollama": ("", EVERY),
+    "openai": ("/v1", (*TOLD, "embeddings")),
+    "anthropic": ("/v1", TOLD),
+    "azure": ("/openai/deployments/the-model?api-version=2024-10-21", (*TOLD, "embeddings")),
+    "bedrock": ("", TOLD),
+    "cohere": ("", tuple(scenario for scenario in TOLD if scenario != "thinking")),  # which aimock tells as text
+    "gemini": ("/v1beta", TOLD),
+    "ollama": ("", TOLD),
+    "vertex": ("/v1/projects/p/locations/l", TOLD),
 }
 CLIENTS = {
     "openai": ("stop", "tool_calls"),
@@ -35,8 +38,8 @@ CLIENTS = {
 }
 """How each says that a completion is over, and that tools are to be called."""
 SAYS = {
-    "openai": {*EVERY, "responses", "embeddings"},
-    "openai-node": {*EVERY, "responses", "embeddings"},
+    "openai": {*TOLD, "embeddings"},
+    "openai-node": {*TOLD, "embeddings"},
     "anthropic": {"whole", "stream", "tools", "thinking", "refused"},
     "anthropic-node": {"whole", "stream", "tools", "thinking", "refused"},
     "vercel": {"whole", "stream", "tools", "thinking", "object", "refused"},
@@ -61,7 +64,7 @@ async def seeded(data_dir, environ: dict[str, str], upstream: str) -> str:
                 provider=provider,
                 model_id="the-model",
                 base_url=upstream + path,
-                api_key=Secret("upstream-key"),
+                api_key=Secret("ya29.upstream-key"),
                 context_length=128_000,
             )
             await ModelStore(database).add(model)

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 PARIS = "The capital of France is Paris."
 WORDS = {"greet": "What is the capital of France?", "weather": "What is the weather in Paris?"}
-SCENARIOS = ("whole", "stream", "tools")
+SCENARIOS = ("whole", "stream", "tools", "responses")
 OVER = {
     "openai": ("stop", "tool_calls"),
     "openai-node": ("stop", "tool_calls"),
@@ -42,4 +42,7 @@ async def test_every_client_understands_what_a_real_server_streams(tmp_path, inf
             assert told["tools"]["calls"] == [["get_weather", {"city": "Paris"}]], (client, told["tools"])
             assert told["tools"]["finish"] == calling, client
             assert isinstance(told["tools"]["then"], str), client
+            if client.startswith("openai"):
+                said = {"whole": PARIS, "deltas": PARIS, "final": PARIS, "status": "completed"}
+                assert told["responses"] == said, client
         assert "Traceback" not in gateway.log
