@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import pytest_asyncio
 from control_plane import Admin, config
 from fault_world import PROBE
+from gemini_streams import HEAD, chunk, counted, event, text
 from seeding import seed
 
 from gateway.registry import ModelStore, NewModel, NewRoute, RouteStore, StoredTarget
@@ -21,8 +22,15 @@ from gateway.testing.upstream import ScriptedUpstream, chat_events, reply, strea
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HANG = 60
 CLIENTS = 6
-PROVIDERS = {"chat": "openai", "messages": "anthropic", "other": "openai"}
+ROUNDS = 3
+PROVIDERS = {"chat": "openai", "messages": "anthropic", "gemini": "gemini"}
 GARBAGE = stream(b"<html>", b"\xff\xfe{{{", b"</html>")
+BEGUN = {
+    "chat": faults.end_without_finish(),
+    "messages": stream(canned_messages.start()),
+    "gemini": stream(event({"candidates": [], **counted(totalTokenCount=4), **HEAD})),
+}
+"""What each says that begins an answer and ends it without a word."""
 SICK = {
     "unreachable": None,
     "killed": faults.reset_before_head(),
@@ -32,18 +40,30 @@ SICK = {
     "unpaid": reply(402, b'{"error":{"message":"no money"}}'),
     "broken": reply(500, b'{"error":{"message":"oh"}}'),
     "poisoned": GARBAGE,
-    "empty": faults.end_without_finish(),
+    "empty": BEGUN,
 }
-WHO = {name: tuple(PROVIDERS)[number % 3] for number, name in enumerate(SICK)}
-"""Whose turn it is: every dialect's more than once."""
+CASES = [(fault, sick) for fault in SICK for sick in PROVIDERS]
+"""Every sickness meets every dialect, on a route of its own."""
+
+
+def route_of(fault: str, sick: str) -> str:
+    """The route whose first target falls ill."""
+    return f"{fault}-{sick}"
 
 
 def answer(name: str):
     """What the upstream of this kind says when it is well."""
-    text = f"from {name}"
+    words = f"from {name}"
     if name == "messages":
-        return stream(canned_messages.start(), *canned_messages.text(text), *canned_messages.end(), pause=0)
-    return stream(*chat_events(text), pause=0)
+        return stream(canned_messages.start(), *canned_messages.text(words), *canned_messages.end(), pause=0)
+    if name == "gemini":
+        return stream(chunk(text(words)), chunk(finish="STOP"), pause=0)
+    return stream(*chat_events(words), pause=0)
+
+
+def illness(fault: str, sick: str):
+    """What the upstream of this kind says when it has that."""
+    return SICK[fault][sick] if fault == "empty" else SICK[fault]
 
 
 class Clinic:
@@ -95,6 +115,10 @@ class Clinic:
         return [record for line in lines if (record := json.loads(line))["route"] == route]
 
 
+def _first(sick: str) -> list[str]:
+    return [sick, *(kind for kind in PROVIDERS if kind != sick)]
+
+
 async def _routes(data_dir, environ, names):
     database = await Database.open(load_settings(None, {**environ, "GATEWAY_DATA_DIR": str(data_dir)}))
     try:
@@ -113,20 +137,21 @@ async def clinic_of(folder):
         **config(folder, PROBE, more=f'[plugins.probe]\nrecords = "{records}"\n'),
         "GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]',
     }
-    routes = {name: ([WHO[name], *(kind for kind in PROVIDERS if kind != WHO[name])], None) for name in SICK}
+    routes = {route_of(*case): (_first(case[1]), None) for case in CASES}
     routes["mistaken"] = (list(PROVIDERS), None)
     routes["hedged"] = (["chat", "messages"], Hedge(percentile=50, budget=1))
     routes["hopeless"] = (["chat"], None)
-    async with ScriptedUpstream() as upstream, ScriptedUpstream() as dying:
+    async with AsyncExitStack() as upstreams:
+        upstream = await upstreams.enter_async_context(ScriptedUpstream())
+        dying = {kind: await upstreams.enter_async_context(ScriptedUpstream()) for kind in PROVIDERS}
+        dies = {(route_of("unreachable", kind), kind): one for kind, one in dying.items()}
         models = [
             NewModel(
                 name=f"{route}-{kind}",
-                base_url=(dying if (route, kind) == ("unreachable", WHO["unreachable"]) else upstream).play(
-                    f"{route}-{kind}", answer(kind)
-                ),
+                base_url=dies.get((route, kind), upstream).play(f"{route}-{kind}", answer(kind)),
                 model_id=f"{route}-{kind}",
                 provider=PROVIDERS[kind],
-                timeouts={"first": 0.4 if route == "slow" else 20},
+                timeouts={"first": 0.4 if route.startswith("slow-") else 20},
             )
             for route, (kinds, _) in routes.items()
             for kind in kinds
@@ -145,42 +170,45 @@ async def clinic(tmp_path_factory):
         yield made
 
 
-@pytest.mark.parametrize("fault", SICK)
-async def test_every_request_is_answered_by_a_well_target_and_the_sick_one_is_left_alone(clinic, fault):
-    sick = WHO[fault]
-    assert await clinic.ask(fault, streamed=True) == (200, sick)
-    if SICK[fault] is None:
-        await clinic.dying.__aexit__(None, None, None)
+@pytest.mark.parametrize(("fault", "sick"), CASES)
+async def test_every_request_is_answered_by_a_well_target_and_the_sick_one_is_left_alone(clinic, fault, sick):
+    route = route_of(fault, sick)
+    assert await clinic.ask(route, streamed=True) == (200, sick)
+    if fault == "unreachable":
+        await clinic.dying[sick].__aexit__(None, None, None)
     else:
-        clinic.upstream.play(f"{fault}-{sick}", SICK[fault])
-    before = clinic.seen(fault, sick)
-    answers = await clinic.besiege(fault, 5)
+        clinic.upstream.play(f"{route}-{sick}", illness(fault, sick))
+    before = clinic.seen(route, sick)
+    answers = await clinic.besiege(route, ROUNDS)
     assert {status for status, _ in answers} == {200}
     assert all(who and who != sick and "+" not in who for _, who in answers)
-    failed = await clinic.failed(fault, 1 + len(answers))
-    assert {record["model_name"] for record in failed} == {f"{fault}-{sick}"}
+    failed = await clinic.failed(route, 1 + len(answers))
+    assert {record["model_name"] for record in failed} == {f"{route}-{sick}"}
     # A pooled connection that had died is replaced by a fresh one at the same target; else the next one is asked.
     tries = {(1, "first"), (2, "retry")} if fault == "killed" else {(1, "first")}
     assert {(record["number"], record["reason"]) for record in failed} <= tries
-    assert {r["reason"] for r in clinic.records(fault) if r["number"] > 1 and r["outcome"] == "ok"} == {"failover"}
-    if SICK[fault] is not None:
-        assert clinic.seen(fault, sick) - before == len(failed)
+    assert {r["reason"] for r in clinic.records(route) if r["number"] > 1 and r["outcome"] == "ok"} == {"failover"}
+    if fault != "unreachable":
+        assert clinic.seen(route, sick) - before == len(failed)
     # The first wave may be all of the clients, before anybody knows; then one probe at a time, a second and more apart.
     assert len(failed) <= 2 * CLIENTS
-    told = await clinic.health(f"{fault}-{sick}")
+    told = await clinic.health(f"{route}-{sick}")
     unwell = "credential" if fault in ("refused", "unpaid") else "state"
     assert told[unwell] not in ("ok", "closed") or (fault == "limited" and told["last_error"] == "rate_limit")
 
 
-@pytest.mark.parametrize("fault", ["killed", "limited", "poisoned"])
-async def test_the_sick_target_is_probed_and_takes_its_place_again(clinic, fault):
-    sick = WHO[fault]
-    clinic.upstream.play(f"{fault}-{sick}", answer(sick))
+PROBED = [("killed", "messages"), ("limited", "chat"), ("poisoned", "gemini")]
+
+
+@pytest.mark.parametrize(("fault", "sick"), PROBED)
+async def test_the_sick_target_is_probed_and_takes_its_place_again(clinic, fault, sick):
+    route = route_of(fault, sick)
+    clinic.upstream.play(f"{route}-{sick}", answer(sick))
     async with asyncio.timeout(HANG):
-        while (await clinic.ask(fault, streamed=True))[1] != sick:
+        while (await clinic.ask(route, streamed=True))[1] != sick:
             await asyncio.sleep(0.1)
-    assert (await clinic.health(f"{fault}-{sick}"))["state"] == "closed"
-    assert await clinic.ask(fault, streamed=False) == (200, sick)
+    assert (await clinic.health(f"{route}-{sick}"))["state"] == "closed"
+    assert await clinic.ask(route, streamed=False) == (200, sick)
 
 
 async def test_a_clients_own_mistake_is_answered_once_and_punishes_nobody(clinic):
@@ -232,7 +260,8 @@ async def test_a_hedge_answers_and_the_losers_socket_is_closed(clinic, streamed)
 
 
 async def test_health_shows_in_the_command_line_the_metrics_and_explain(clinic):
-    model = f"refused-{WHO['refused']}"
+    route = route_of("refused", "gemini")
+    model = f"{route}-gemini"
     url = f"http://127.0.0.1:{clinic.gateway.port}"
     table = await clinic.gateway.command("models", "health", "--url", url)
     row = next(line for line in table.splitlines() if line.startswith(f"{model} "))
@@ -240,11 +269,10 @@ async def test_health_shows_in_the_command_line_the_metrics_and_explain(clinic):
     assert row.endswith("credential")
     headers = [("authorization", f"Bearer {clinic.admin.key}")]
     metrics = (await clinic.gateway.client.request("GET", "/metrics", headers=headers)).body.decode()
-    provider = PROVIDERS[WHO["refused"]]
-    assert f'gateway_model_credential{{model="{model}",provider="{provider}",state="refused"}} 1' in metrics
+    assert f'gateway_model_credential{{model="{model}",provider="gemini",state="refused"}} 1' in metrics
     assert 'gateway_hedges_total{result="won"}' in metrics
     assert 'gateway_attempt_reasons_total{model="refused-' in metrics
-    told = await clinic.admin.ask("POST", "/explain", json.dumps({"model": "refused"}).encode())
+    told = await clinic.admin.ask("POST", "/explain", json.dumps({"model": route}).encode())
     last = told.json()["candidates"][-1]
     assert (last["name"], last["cooling"], last["health"]["credential"]) == (model, True, "refused")
     condition = await clinic.admin.get("/health")
