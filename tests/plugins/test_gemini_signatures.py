@@ -21,8 +21,8 @@ SDKS = [client for client in CLIENTS if isinstance(client, SdkClient)]
 USER = {"role": "user", "content": "Hi"}
 
 
-def out_of(client: SdkClient, canned: Canned) -> bytes:
-    return run(GEMINI, client, canned, b"".join(canned.writes)).out
+def out_of(client: SdkClient, canned: Canned, upstream: UpstreamDialect = GEMINI) -> bytes:
+    return run(upstream, client, canned, b"".join(canned.writes)).out
 
 
 def events(out: bytes) -> Iterator[dict[str, Any]]:
@@ -73,9 +73,9 @@ def responses_output(out: bytes) -> list[dict[str, Any]]:
     return whole
 
 
-def next_turn(client: SdkClient, canned: Canned, *, results: bool) -> ChatRequest:
+def next_turn(client: SdkClient, canned: Canned, *, results: bool, upstream: UpstreamDialect = GEMINI) -> ChatRequest:
     """The request with which such a client goes on."""
-    out, ask = out_of(client, canned), {"model": "m", "max_tokens": 9}
+    out, ask = out_of(client, canned, upstream), {"model": "m", "max_tokens": 9}
     if client.dialect is CHAT_CLIENT:
         message = chat_message(out)
         calls = message.get("tool_calls", [])

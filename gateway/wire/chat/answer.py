@@ -5,6 +5,7 @@ from typing import Any
 from gateway.events import End, Event, Failure, Finish, Reasoning, Refusal, Text, ToolCall
 from gateway.wire.chat.calls import Calls
 from gateway.wire.chat.chunk import Delta, Malformed, chunk_of, parse_object
+from gateway.wire.chat.details import Details
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.chat.reader import REASONS, start_of
 from gateway.wire.javascript import truthy
@@ -45,14 +46,20 @@ def _completion(value: dict[str, Any], choices: list[Any]) -> list[Event]:
         delta = choice.delta if isinstance(choice.delta, Delta) else Delta()
         said = said or isinstance(choice.delta, Delta) or choice.text is not None
         index = choice.index
-        if thinking := delta.reasoning_content or delta.reasoning:
-            events.append(Reasoning(text=well_formed(thinking), choice=index))
+        events += _thinking(delta, index)
         if text := delta.content or choice.text:
             events.append(Text(text=well_formed(text), choice=index, logprobs=choice.logprobs))
         if delta.refusal:
             events.append(Refusal(text=well_formed(delta.refusal), choice=index))
         events += [
-            ToolCall(id=c.id, name=c.name, arguments=well_formed(c.arguments), kind=c.kind, choice=index)
+            ToolCall(
+                id=c.id,
+                name=c.name,
+                arguments=well_formed(c.arguments),
+                kind=c.kind,
+                choice=index,
+                signature=None if c.signature is None else well_formed(c.signature),
+            )
             for c in calls.read(delta, index)
         ]
         if choice.finish_reason:
@@ -63,3 +70,13 @@ def _completion(value: dict[str, Any], choices: list[Any]) -> list[Event]:
     if isinstance(chunk.usage, dict):
         events.append(usage_of(chunk.usage))
     return [*events, End()]
+
+
+def _thinking(delta: Delta, index: int) -> list[Event]:
+    thoughts, details = Details(), delta.reasoning_details
+    text = thoughts.add(details, well_formed) if isinstance(details, list) else ""
+    if not text and (said := delta.reasoning_content or delta.reasoning):
+        text = well_formed(said)
+        thoughts.say(text)
+    proof = thoughts.proof()
+    return [Reasoning(text=text, choice=index, signature=proof)] if text or proof else []

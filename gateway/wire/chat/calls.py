@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.wire.chat.chunk import Delta
+from gateway.wire.chat.proofs import signature_of
 from gateway.wire.javascript import truthy
 from gateway.wire.unicode import well_formed
 
@@ -18,6 +19,8 @@ class Fragment(msgspec.Struct, gc=False):
     name: str | None
     arguments: str
     kind: Literal["function", "custom"] = "function"
+    signature: str | None = None
+    """Google's, of the thinking before the call."""
 
 
 class Calls:
@@ -31,7 +34,7 @@ class Calls:
     def read(self, delta: Delta, choice: int) -> Iterator[Fragment]:
         """The fragments of a delta, in order; those that say nothing are left out."""
         if isinstance(delta.function_call, dict):
-            yield from self._fragment(False, None, "function", delta.function_call)
+            yield from self._fragment(False, None, "function", delta.function_call, None)
         for call in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
             if not isinstance(call, dict):
                 continue
@@ -40,10 +43,10 @@ class Calls:
             if isinstance(id, str) and id:
                 self._ids[key] = well_formed(id)
             kind: Literal["function", "custom"] = "custom" if call.get("type") == "custom" else "function"
-            yield from self._fragment(bool(id), self._ids.get(key), kind, call.get(kind))
+            yield from self._fragment(bool(id), self._ids.get(key), kind, call.get(kind), signature_of(call))
 
     def _fragment(
-        self, new: bool, id: str | None, kind: Literal["function", "custom"], said: Any
+        self, new: bool, id: str | None, kind: Literal["function", "custom"], said: Any, signature: str | None
     ) -> Iterator[Fragment]:
         details = said if isinstance(said, dict) else {}
         name = details.get("name")
@@ -53,8 +56,8 @@ class Calls:
             arguments = ""
         elif not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        if new or truthy(details.get("name")) or arguments:
-            yield Fragment(id, name, arguments, kind)
+        if new or truthy(details.get("name")) or arguments or signature:
+            yield Fragment(id, name, arguments, kind, signature)
 
 
 def first_call_is_writable(delta: Delta) -> bool:

@@ -20,6 +20,7 @@ class Delta(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
     refusal: str | None = None
     tool_calls: Any = None
     function_call: Any = None
@@ -89,6 +90,7 @@ def plain_text(chunk: Chunk) -> tuple[Choice, str] | None:
     if (
         delta.reasoning_content is not None
         or delta.reasoning is not None
+        or delta.reasoning_details is not None
         or delta.refusal is not None
         or delta.tool_calls is not None
         or delta.function_call is not None
@@ -152,6 +154,7 @@ def _delta(value: Any, lenient: bool) -> Delta | None:
         content=content,
         reasoning_content=_text(value.get("reasoning_content")) or thinking,
         reasoning=_text(value.get("reasoning")),
+        reasoning_details=value.get("reasoning_details"),
         refusal=_text(value.get("refusal")),
         tool_calls=value.get("tool_calls"),
         function_call=value.get("function_call"),

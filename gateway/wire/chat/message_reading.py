@@ -1,5 +1,6 @@
 """The messages of a chat request as turns of a prompt."""
 
+from itertools import groupby
 from typing import Any, Final
 
 from gateway.prompt import (
@@ -13,6 +14,8 @@ from gateway.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
+from gateway.wire.chat.details import Details
+from gateway.wire.chat.proofs import is_foreign, signature_of
 from gateway.wire.reading import listed, nothing_else, objected, optional_text, text
 
 _ROLES: Final[dict[str, Role]] = {
@@ -100,9 +103,21 @@ def split_data_url(url: str) -> tuple[str | None, str | None]:
 def _read_reasoning(given: dict[str, Any], where: str) -> list[Part]:
     details = listed(given.get("reasoning_details"), f"{where}.reasoning_details")
     if details:
-        return [_read_detail(objected(detail, f"{where}.reasoning_details[{i}]")) for i, detail in enumerate(details)]
+        given_ones = [objected(detail, f"{where}.reasoning_details[{i}]") for i, detail in enumerate(details)]
+        return [
+            part
+            for theirs, run in groupby(given_ones, key=lambda detail: is_foreign(detail.get("format")))
+            for part in (map(_read_detail, run) if theirs else [_read_own(list(run))])
+        ]
     said = given.get("reasoning_content") or given.get("reasoning")
     return [ReasoningPart(text=said)] if isinstance(said, str) and said else []
+
+
+def _read_own(details: list[dict[str, Any]]) -> Part:
+    """What a chat upstream thought is one thinking, and goes back to it as it came."""
+    thoughts = Details()
+    text = thoughts.add(details)
+    return ReasoningPart(text=text, signature=thoughts.proof(), maker="chat")
 
 
 def _read_detail(detail: dict[str, Any]) -> Part:
@@ -135,13 +150,11 @@ def _read_call(value: Any, where: str) -> Part:
     said = objected(given.get(kind), f"{where}.{kind}")
     words = "arguments" if kind == "function" else "input"
     extra = dict(nothing_else(given, frozenset(("id", "type", kind, "index"))))
-    google = extra.get("extra_content")
-    signature = google.get("google", {}).get("thought_signature") if isinstance(google, dict) else None
     return ToolCallPart(
         id=text(given.get("id"), f"{where}.id"),
         name=text(said.get("name"), f"{where}.{kind}.name"),
         arguments=optional_text(said.get(words), f"{where}.{kind}.{words}") or "",
         kind=kind,
-        signature=signature if isinstance(signature, str) else None,
+        signature=signature_of(given),
         extra=extra,
     )

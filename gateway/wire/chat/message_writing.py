@@ -13,6 +13,7 @@ from gateway.prompt import (
     ToolCallPart,
     ToolResultPart,
 )
+from gateway.wire.chat.details import call_proof, details_of
 
 _Json = dict[str, Any]
 _KNOWN: Final = frozenset(("cache_control", "detail"))
@@ -49,7 +50,7 @@ class MessageWriter:
             return
         out: _Json = {"role": message.extra.get("role", message.role)}
         said = [part for part in rest if isinstance(part, TextPart | MediaPart) or _is_own(part, "chat")]
-        calls = [call for part in rest if (call := _call(part)) is not None]
+        calls = list(_calls(rest))
         out["content"] = self._content(said) if said or message.role != "assistant" else None
         if calls:
             out["tool_calls"] = calls
@@ -100,36 +101,56 @@ def _media(part: MediaPart, extra: _Json) -> _Json | None:
     return None
 
 
-def _call(part: Part) -> _Json | None:
-    if isinstance(part, OpaquePart) and part.dialect == "chat.tool_calls":
-        return dict(part.value)
-    if not isinstance(part, ToolCallPart):
-        return None
+def _calls(parts: Iterable[Part]) -> Iterator[_Json]:
+    proof = None
+    for part in parts:
+        if isinstance(part, ReasoningPart):
+            proof = call_proof(part)
+        elif isinstance(part, ToolCallPart):
+            yield _call(part, part.signature or proof)
+            proof = None
+        elif isinstance(part, OpaquePart) and part.dialect == "chat.tool_calls":
+            yield dict(part.value)
+
+
+def _call(part: ToolCallPart, signature: str | None) -> _Json:
     words = "arguments" if part.kind == "function" else "input"
     out: _Json = {"id": part.id, "type": part.kind, part.kind: {"name": part.name, words: part.arguments}}
-    if part.signature is not None:
-        out["extra_content"] = {"google": {"thought_signature": part.signature}}
+    if signature is not None:
+        out["extra_content"] = {"google": {"thought_signature": signature}}
     return {**out, **{name: value for name, value in part.extra.items() if name == "extra_content"}}
 
 
 def _reasoning(parts: Sequence[Part]) -> _Json:
-    """Thinking without a proof is plain text; with one it goes back in the parts it came in."""
+    """Thinking without a proof is plain text; with one it goes back in the details it came in."""
     text = "".join(part.text for part in parts if isinstance(part, ReasoningPart))
-    if all(isinstance(part, ReasoningPart) and not part.signature and not part.redacted for part in parts):
-        return {"reasoning_content": text} if text else {}
-    details = [_detail(part) for part in parts]
-    return {**({"reasoning_content": text} if text else {}), "reasoning_details": details}
+    written = [_details(part) for part in parts]
+    said: _Json = {"reasoning_content": text} if text else {}
+    if not any(written):
+        return said
+    plain = [
+        [{"type": "reasoning.text", "text": part.text}] if isinstance(part, ReasoningPart) and part.text else []
+        for part in parts
+    ]
+    return {**said, "reasoning_details": [one for own, bare in zip(written, plain, strict=True) for one in own or bare]}
 
 
-def _detail(part: Part) -> _Json:
-    if not isinstance(part, ReasoningPart):
-        assert isinstance(part, OpaquePart)
-        return dict(part.value)
+def _details(part: Part) -> list[_Json]:
+    """What has a proof; empty for thinking without one."""
+    if isinstance(part, OpaquePart):
+        return [dict(part.value)]
+    assert isinstance(part, ReasoningPart)
+    if part.maker == "chat":
+        return details_of(part)
     if part.redacted is not None:
-        said: Mapping[str, Any] = {"type": "reasoning.encrypted", "data": part.redacted, "format": part.maker}
-    else:
-        said = {"type": "reasoning.text", "text": part.text, "signature": part.signature, "format": part.maker}
-    return {name: value for name, value in said.items() if value is not None}
+        return [_detail("reasoning.encrypted", data=part.redacted, format=part.maker)]
+    if part.signature is None:
+        return []
+    return [_detail("reasoning.text", text=part.text, signature=part.signature, format=part.maker)]
+
+
+def _detail(type: str, **said: str | None) -> _Json:
+    return {"type": type, **{name: value for name, value in said.items() if value is not None}}
 
 
 def _is_own(part: Part, dialect: str) -> bool:

@@ -5,6 +5,7 @@ beside it `gateway.maker`, where it came from elsewhere: a chat upstream is not 
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,14 @@ def signed(signature: str, maker: str | None) -> _Json:
     """A call's `extra_content`."""
     marks = {"gateway": {"maker": maker}} if maker and maker != "chat" else {}
     return {"google": {"thought_signature": signature}, **marks}
+
+
+def signature_of(call: Mapping[str, Any]) -> str | None:
+    """What a call's `extra_content` holds of it."""
+    extra = call.get("extra_content")
+    google = extra.get("google") if isinstance(extra, dict) else None
+    signature = google.get("thought_signature") if isinstance(google, dict) else None
+    return signature if isinstance(signature, str) and signature else None
 
 
 def is_foreign(maker: Any) -> bool:

@@ -33,6 +33,7 @@ from gateway.wire.chat.chunk import (
     parse_object,
     plain_text,
 )
+from gateway.wire.chat.details import Details
 from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.javascript import truthy
 from gateway.wire.said import error_of
@@ -64,7 +65,7 @@ class ChatReader:
     and the answer is the first element of `choices`, whatever its index.
     """
 
-    __slots__ = ("_calls", "_halves", "_lenient", "_started")
+    __slots__ = ("_calls", "_halves", "_lenient", "_started", "_thoughts")
 
     def __init__(self, *, lenient: bool = False) -> None:
         self._lenient = lenient
@@ -72,6 +73,8 @@ class ChatReader:
         self._calls = Calls()
         self._halves: dict[_Said, str] = {}
         """First halves of surrogate pairs whose second halves the next delta may bring."""
+        self._thoughts: dict[int, Details] = {}
+        """The thinking that goes on, by choice."""
 
     def read(self, frame: Frame) -> list[Event]:
         """What the frame says, at least one `Opaque`; a frame that cannot be read is a `Failure`."""
@@ -79,14 +82,15 @@ class ChatReader:
         if data is None:
             return [Opaque(kind="comment", source=frame)]
         if data[:6] == b"[DONE]":
-            return [*self._unpaired(frame, None), End(source=frame)]
+            return [*self._unpaired(frame, None), *self._proofs(frame, *self._thoughts), End(source=frame)]
         if frame.name is not None and self._lenient:
             return [Opaque(kind="named", source=frame)]
         try:
             if not data.isascii():
                 data.decode()
             chunk = decode_fast(data) if self._started else decode_named(data)
-            if self._started and not self._halves and frame.name is None and (plain := plain_text(chunk)) is not None:
+            plain = plain_text(chunk) if self._started and frame.name is None else None
+            if plain is not None and not self._halves and not self._thoughts:
                 choice, text = plain
                 index = 0 if self._lenient else choice.index
                 return [Text(text=text, choice=index, logprobs=choice.logprobs, source=frame)]
@@ -152,10 +156,10 @@ class ChatReader:
         text = choice.text
         if type(delta) is Delta:
             text = delta.content or text
-            if thinking := delta.reasoning_content or delta.reasoning:
-                thinking = self._joined((index, Reasoning, None), thinking, lone_halves)
-                if thinking:
-                    events.append(Reasoning(text=thinking, choice=index, source=frame))
+            if thinking := self._thinking(delta, index, lone_halves):
+                events.append(Reasoning(text=thinking, choice=index, source=frame))
+            if self._thoughts and (text or delta.refusal or delta.tool_calls or delta.function_call):
+                events += self._proofs(frame, index)
         if text:
             if lone_halves or self._halves:
                 text = self._joined((index, Text, None), text, lone_halves)
@@ -168,16 +172,47 @@ class ChatReader:
                 self._tools(frame, delta, index, events)
         if choice.finish_reason:
             events += self._unpaired(frame, index)
+            events += self._proofs(frame, index)
             native = well_formed(choice.finish_reason)
             events.append(Finish(reason=REASONS.get(native, "other"), choice=index, native=native, source=frame))
+
+    def _thinking(self, delta: Delta, index: int, lone_halves: bool) -> str:
+        """What the delta thinks: in its details or beside them, and where in both, the same."""
+        said, details, text = delta.reasoning_content or delta.reasoning, delta.reasoning_details, ""
+        if self._lenient or not (said or details):
+            return said or ""
+        thoughts = self._thoughts.setdefault(index, Details())
+        if isinstance(details, list):
+            text = thoughts.go_on(details, lambda text: self._joined((index, Reasoning, None), text, lone_halves))
+        if not text and said and (text := self._joined((index, Reasoning, None), said, lone_halves)):
+            thoughts.say(text)
+        return text
+
+    def _proofs(self, frame: Frame, *choices: int) -> list[Event]:
+        """What ends the thinking of these choices: its proof, where it has details."""
+        ended = [(choice, self._thoughts.pop(choice)) for choice in choices if choice in self._thoughts]
+        return [
+            Reasoning(signature=proof, choice=choice, source=frame)
+            for choice, thoughts in ended
+            if (proof := thoughts.proof()) is not None
+        ]
 
     def _tools(self, frame: Frame, delta: Delta, index: int, events: list[Event]) -> None:
         if self._lenient and not first_call_is_writable(delta):
             raise Malformed("the first tool call is none")
         for call in self._calls.read(delta, index):
             arguments = self._joined((index, ToolCall, call.id), call.arguments, True) if call.arguments else ""
+            signature = None if call.signature is None else well_formed(call.signature)
             events.append(
-                ToolCall(id=call.id, name=call.name, arguments=arguments, kind=call.kind, choice=index, source=frame)
+                ToolCall(
+                    id=call.id,
+                    name=call.name,
+                    arguments=arguments,
+                    kind=call.kind,
+                    choice=index,
+                    signature=signature,
+                    source=frame,
+                )
             )
 
     def _joined(self, said: _Said, text: str, lone_halves: bool) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from gateway.events import Citation, Event, Reasoning, Refusal, Text, ToolCall, Usage
 from gateway.prompt import ReasoningPart, ToolCallPart
+from gateway.wire.chat.details import details_of, text_of
 from gateway.wire.chat.proofs import signed
 
 _Json = dict[str, Any]
@@ -25,6 +26,9 @@ def patched(delta: _Json, events: Sequence[Event]) -> _Json:
         name = next((name for name in names if delta.get(name)), names[0] if said else None)
         if name is not None:
             out[name] = said
+    thinking = text_of(delta.get("reasoning_details"))
+    if thinking and thinking != "".join(event.text for event in events if isinstance(event, Reasoning)):
+        del out["reasoning_details"]  # they would still say what was changed
     fragments = [event for event in events if isinstance(event, ToolCall)]
     calls = [dict(call) for call in delta.get("tool_calls") or ()]
     for call, fragment in zip(calls, fragments, strict=False):
@@ -53,27 +57,24 @@ def tokens(usage: Usage) -> Mapping[str, Any]:
 
 
 def thought(event: Reasoning, maker: str) -> _Json:
-    delta: _Json = {"reasoning_content": event.text} if event.text else {}
-    if event.redacted is not None:
-        delta["reasoning_details"] = [{"type": "reasoning.encrypted", "data": event.redacted, "format": maker}]
-    elif event.signature is not None:
-        delta["reasoning_details"] = [
-            {"type": "reasoning.text", "text": event.text, "signature": event.signature, "format": maker}
-        ]
-    return delta
+    return thoughts([ReasoningPart(text=event.text, signature=event.signature, redacted=event.redacted, maker=maker)])
 
 
 def thoughts(parts: list[ReasoningPart]) -> _Json:
     text = "".join(part.text for part in parts)
     said: _Json = {"reasoning_content": text} if text else {}
-    details = [
-        {"type": "reasoning.encrypted", "data": part.redacted, "format": part.maker}
-        if part.redacted is not None
-        else {"type": "reasoning.text", "text": part.text, "signature": part.signature, "format": part.maker}
-        for part in parts
-        if part.redacted is not None or part.signature is not None
-    ]
+    details = [detail for part in parts for detail in _details(part)]
     return {**said, "reasoning_details": details} if details else said
+
+
+def _details(part: ReasoningPart) -> list[_Json]:
+    if part.maker == "chat":
+        return details_of(part)
+    if part.redacted is not None:
+        return [{"type": "reasoning.encrypted", "data": part.redacted, "format": part.maker}]
+    if part.signature is None:
+        return []
+    return [{"type": "reasoning.text", "text": part.text, "signature": part.signature, "format": part.maker}]
 
 
 def whole_call(part: ToolCallPart, maker: str) -> _Json:
