@@ -35,12 +35,14 @@ _KINDS: Final[Mapping[str, Any]] = {
 }
 STRUCTURED: Final = tuple(_KINDS)
 """The columns that hold JSON."""
+_CREDENTIALS: Final = 16_384
+"""Characters of a key that is a JSON object: Google's credential files have two to three thousand."""
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def check_text(field: str, value: str) -> str:
     """`value`, if the column of that name can hold it."""
-    limit = LENGTHS.get(field)
+    limit = _CREDENTIALS if field == "api_key" and value.startswith("{") else LENGTHS.get(field)
     if limit is not None and len(value) > limit:
         raise InvalidValue(f"The {field} has {len(value)} characters, at most {limit} are allowed.")
     if "\0" in value:
@@ -93,7 +95,12 @@ def base_url(value: str) -> str:
 
 
 def api_key(value: str) -> str:
-    """A key that a header can hold; one newline at its end, as editors and `echo` leave it, is taken away."""
+    """A key that a header can hold; one newline at its end, as editors and `echo` leave it, is taken away.
+
+    A JSON object, as credential files hold one, becomes one line: it never goes out in a header as it is.
+    """
+    if value.lstrip().startswith("{"):
+        return check_text("api_key", _one_line(value))
     value = value.removesuffix("\n").removesuffix("\r")
     if any(character in value for character in "\r\n\0"):
         raise InvalidValue("The API key contains a line break or NUL: give exactly one key on one line.")
@@ -104,6 +111,13 @@ def api_key(value: str) -> str:
             "The API key contains characters that no HTTP header can hold: check how it was copied."
         ) from error
     return check_text("api_key", value)
+
+
+def _one_line(text: str) -> str:
+    try:
+        return msgspec.json.encode(msgspec.json.decode(text, type=dict[str, Any])).decode()
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # never with the cause: it may quote the key
+        raise InvalidValue("The API key begins like a JSON object and is none: check how it was copied.") from None
 
 
 def structured(field: str, value: Any) -> Any:

@@ -1,5 +1,6 @@
 """API keys by reference: looked up when models are loaded, told, never shown, and forged by nobody."""
 
+import json
 import os
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def key_file(tmp_path: Path) -> Path:
 
 def write(file: Path, content: bytes) -> None:
     file.write_bytes(content)
+
+
+async def test_a_credential_file_of_many_lines_is_read_and_stored(database: Database, key_file: Path) -> None:
+    key_file.write_text(json.dumps({"type": "service_account", "private_key": "x" * 2000}, indent=2))
+    found = KeyReference("file", str(key_file)).resolve()
+    assert json.loads(found.reveal())["type"] == "service_account"
+    assert (await ModelStore(database).add(new(found))).has_api_key
 
 
 async def test_a_key_is_looked_up_and_only_its_place_stored_and_told(

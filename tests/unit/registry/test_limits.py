@@ -1,5 +1,7 @@
 """What people may type: addresses, keys, ids."""
 
+import json
+
 import pytest
 
 from gateway.registry import InvalidValue, limits
@@ -46,6 +48,20 @@ def test_other_addresses_are_refused_in_words(url: str, said: str) -> None:
 @pytest.mark.parametrize("key", ["sk-1", "sk-1\n", "sk-1\r\n"])
 def test_one_newline_at_the_end_of_a_key_is_taken_away(key: str) -> None:
     assert limits.api_key(key) == "sk-1"
+
+
+def test_a_credential_file_is_a_key_of_one_line() -> None:
+    key = '{\n  "type": "service_account",\n  "private_key": "-----BEGIN\\n' + "k" * 2000 + '"\n}\n'
+    taken = limits.api_key(key)
+    assert "\n" not in taken
+    assert json.loads(taken) == json.loads(key)
+
+
+@pytest.mark.parametrize("key", ['{"canary": ', '{"canary"}', '{"canary": "' + "k" * 20_000 + '"}'])
+def test_what_only_begins_like_one_is_refused_without_being_quoted(key: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        limits.api_key(key)
+    assert "canary" not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["sk\n-1", "sk-1\n\n", "sk\r-1", "sk\0-1", "sk-\u2603", "k" * 1001])
