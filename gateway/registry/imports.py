@@ -1,7 +1,7 @@
 """Takes in models from elsewhere: their ids, owners and dates kept, repeatable, all in one transaction."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,9 +49,16 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def take_in(
-    database: Database, incoming: Sequence[Incoming], told: Callable[[], object] = lambda: None
+    database: Database,
+    incoming: Sequence[Incoming],
+    told: Callable[[], object] = lambda: None,
+    *,
+    then: Callable[[AsyncConnection], Awaitable[object]] | None = None,
 ) -> list[Placed]:
-    """Add or update these models, all or none; `told` is called once for each."""
+    """Add or update these models, all or none; `told` is called once for each.
+
+    `then` is awaited in the same transaction, when they are there.
+    """
     # Alone: whoever seals locks rows before the generation, and here it is the other way round.
     async with database.changing_keys() as connection:
         # A second import waits here, and then sees what this one wrote.
@@ -59,6 +66,8 @@ async def take_in(
         stored = await _stored(connection)
         placed = _compare(incoming, stored, database.keyring)
         await _write(connection, list(zip(incoming, placed, strict=True)), database.keyring, told)
+        if then is not None:
+            await then(connection)
     return placed
 
 

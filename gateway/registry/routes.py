@@ -75,21 +75,29 @@ class RouteStore:
 
     async def add(self, route: NewRoute) -> StoredRoute:
         """Store a route; `Conflict` when its id exists, `InvalidValue` for what it cannot be."""
+        async with self._database.change() as connection:
+            return await self.add_within(connection, route)
+
+    async def add_within(self, connection: AsyncConnection, route: NewRoute) -> StoredRoute:
+        """The same in a transaction that is open."""
         values = _columns(msgspec.structs.asdict(route))
         values["id"] = canonical_uuid(route.id) if route.id else str(uuid.uuid4())
         values["created_at"] = datetime.now(UTC)
-        async with self._database.change() as connection:
-            await self._refuse_unknown(connection, values["targets"])
-            try:
-                row = (await connection.execute(sa.insert(routes).values(values).returning(routes))).one()
-            except IntegrityError as error:
-                raise Conflict(f"A route with the id {values['id']} exists: give another id.") from error
+        await self._refuse_unknown(connection, values["targets"])
+        try:
+            row = (await connection.execute(sa.insert(routes).values(values).returning(routes))).one()
+        except IntegrityError as error:
+            raise Conflict(f"A route with the id {values['id']} exists: give another id.") from error
         return stored(row)
 
     async def all(self) -> list[StoredRoute]:
         """All routes, by name."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(sa.select(routes).order_by(routes.c.name, routes.c.id))).all()
+            return await self.all_within(connection)
+
+    async def all_within(self, connection: AsyncConnection) -> list[StoredRoute]:
+        """The same in a transaction that is open."""
+        rows = (await connection.execute(sa.select(routes).order_by(routes.c.name, routes.c.id))).all()
         every = (*map(stored, rows), *self._database.declared.routes)
         return sorted(every, key=lambda route: (route.name, route.id))
 
@@ -109,14 +117,20 @@ class RouteStore:
 
     async def update(self, route_id: str, changes: Mapping[str, Any]) -> StoredRoute:
         """Change the given columns of one route."""
+        async with self._database.change() as connection:
+            return await self.update_within(connection, route_id, changes)
+
+    async def update_within(
+        self, connection: AsyncConnection, route_id: str, changes: Mapping[str, Any]
+    ) -> StoredRoute:
+        """The same in a transaction that is open."""
         if unknown := set(changes) - (set(NewRoute.__struct_fields__) - {"id"}):
             raise InvalidValue(f"A route's {', '.join(sorted(unknown))} cannot be changed.")
         self._database.declared.refuse_change(route_id)
         values = {**_columns(changes), "updated_at": datetime.now(UTC)}
         statement = sa.update(routes).where(routes.c.id == canonical_uuid(route_id)).returning(routes)
-        async with self._database.change() as connection:
-            await self._refuse_unknown(connection, values.get("targets", ()))
-            row = (await connection.execute(statement.values(values))).one_or_none()
+        await self._refuse_unknown(connection, values.get("targets", ()))
+        row = (await connection.execute(statement.values(values))).one_or_none()
         if row is None:
             raise NotFound(f"There is no route with the id {route_id}.")
         return stored(row)

@@ -34,7 +34,7 @@ def write(file: Path, content: bytes) -> None:
 
 
 async def test_a_credential_file_of_many_lines_is_read_and_stored(database: Database, key_file: Path) -> None:
-    key_file.write_text(json.dumps({"type": "service_account", "private_key": "x" * 2000}, indent=2))
+    write(key_file, json.dumps({"type": "service_account", "private_key": "x" * 2000}, indent=2).encode())
     found = KeyReference("file", str(key_file)).resolve()
     assert json.loads(found.reveal())["type"] == "service_account"
     assert (await ModelStore(database).add(new(found))).has_api_key

@@ -25,8 +25,10 @@ def litellm(ctx: click.Context, /, config: Path, dry_run: bool, strict: bool, as
     environment variables stay references where they are keys. Run it again at any time: what is known is updated,
     never doubled.
 
+    What becomes of each setting: docs/litellm.md.
+
     \b
-    Exit codes: 0 = all models imported, 1 = nothing was written,
+    Exit codes: 0 = all models imported, 1 = failed, nothing was written,
     2 = wrong arguments or settings, 3 = done, but some models could not be imported.
     """
     from gateway.cli.importing.litellm.deployments import Around
@@ -40,12 +42,12 @@ def litellm(ctx: click.Context, /, config: Path, dry_run: bool, strict: bool, as
     notes = plan.notes.all()
     inexact = sum(note.level is not Level.EXACT for note in notes)
     refused = strict and inexact > 0
-    results, admin = running(lambda: place(plan, settings(), dry_run=dry_run or refused))
-    print_report(results, notes, admin, dry_run=dry_run or refused, as_json=as_json)
+    outcome = running(lambda: place(plan, settings(), dry_run=dry_run or refused))
+    print_report(outcome, notes, dry_run=dry_run or refused, as_json=as_json)
     if refused:
         click.echo(f"Error: {inexact} findings are not exact, and --strict was given: nothing was written.", err=True)
         ctx.exit(1)
-    if any(result.done == "failed" for result in results):
+    if any(result.done == "failed" for result in outcome.results):
         ctx.exit(INCOMPLETE)
 
 

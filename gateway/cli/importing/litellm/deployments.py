@@ -7,15 +7,16 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.cli.importing.litellm import places
+from gateway.cli.importing.litellm.credentials import surroundings
 from gateway.cli.importing.litellm.environment import Environment
+from gateway.cli.importing.litellm.ids import made_of
 from gateway.cli.importing.litellm.info import read_info
 from gateway.cli.importing.litellm.notes import Field
 from gateway.cli.importing.litellm.params import Draft, read_params
-from gateway.cli.importing.litellm.upstreams import KEYS, Choice, choose, split
+from gateway.cli.importing.litellm.upstreams import KEYS, UPSTREAMS, Choice, choose, split
 from gateway.registry import InvalidValue, limits, references
 
-NAMESPACE: Final = uuid.UUID("0d1f7f4e-8a0b-4b39-9d5c-7e1f52c3aa64")
-"""Ids are made of what a deployment is under this one: the same again at every import."""
 _LOST: Final = "Its model is not imported, see there."
 _PASSED: Final = ("model_name", "litellm_params", "model_info")
 
@@ -87,22 +88,26 @@ def _read(
         _refuse_wildcard(name, model)
         entry.rest(_LOST)
         return deployment
-    draft = Draft(environment=environment, columns={})
     merged = _with_credential(params, credentials)
-    base_url = _address(merged, environment)
-    choice, upstream_name = _who(model, asked, merged, base_url, around)
+    prefix, rest = split(asked, _said(merged))
+    kind = places.kind(prefix, rest, merged, environment)
+    is_native = kind in UPSTREAMS and UPSTREAMS[kind].provider in around.providers
+    base_url = places.address(kind, rest, merged, environment, is_native=is_native)
+    upstream_name = places.upstream_name(kind, rest, merged)
+    choice = _who(model, kind, upstream_name, merged, base_url, environment, around)
     if choice is None or not _is_address(choice, merged, model):
         entry.rest(_LOST)
         return deployment
     _tell_address(merged, choice, around)
+    draft = Draft(environment=environment, columns={}, provider=choice.provider, model=upstream_name)
     read_params(merged, draft)
     read_info(entry.get("model_info"), draft)
     for other, field in entry.fields():
         if other not in _PASSED:
             field.rest()
-    _default_key(draft, merged, split(asked, _said(merged))[0])
+    _default_key(draft, kind)
     name.exact("Clients ask for it by this name.")
-    key = (group, asked, base_url or "")
+    key = (group, asked, base_url)
     seen[key] += 1
     deployment.id = _id(draft, key, seen[key])
     deployment.weight, deployment.rate, deployment.priority = draft.weight, draft.rate, draft.priority
@@ -152,15 +157,6 @@ def _with_credential(params: Field, credentials: Mapping[str, Field]) -> dict[st
     return {**dict(credential.fields()), **own}
 
 
-def _address(fields: Mapping[str, Field], environment: Environment) -> str | None:
-    field = fields.get("api_base") or fields.get("base_url")
-    if field is not None:
-        return environment.text(field)
-    region = fields.get("aws_region_name")
-    name = environment.text(region) if region else None
-    return f"https://bedrock-runtime.{name}.amazonaws.com" if name else None
-
-
 def _is_address(choice: Choice, fields: Mapping[str, Field], model: Field) -> bool:
     try:
         limits.base_url(choice.base_url)
@@ -172,7 +168,7 @@ def _is_address(choice: Choice, fields: Mapping[str, Field], model: Field) -> bo
 
 def _tell_address(fields: Mapping[str, Field], choice: Choice, around: Around) -> None:
     warning = around.denied(choice.base_url)
-    for name in ("api_base", "base_url", "aws_region_name"):
+    for name in (*places.ADDRESSES, "aws_region_name"):
         if name in fields and warning is not None:
             fields[name].manual(warning)
         elif name in fields:
@@ -185,45 +181,46 @@ def _said(fields: Mapping[str, Field]) -> str | None:
 
 
 def _who(
-    model: Field, asked: str, fields: Mapping[str, Field], base_url: str | None, around: Around
-) -> tuple[Choice | None, str]:
-    prefix, name = split(asked, _said(fields))
-    if not prefix:
+    model: Field,
+    kind: str,
+    name: str,
+    fields: Mapping[str, Field],
+    base_url: str,
+    environment: Environment,
+    around: Around,
+) -> Choice | None:
+    if not kind:
         model.unsupported("Its prefix is none the import knows: say who serves it, as in openai/NAME with an api_base.")
-        return None, name
-    choice = choose(prefix, base_url, around.providers)
+        return None
+    if kind == "vertex_ai" and not places.is_asked_on_vertex(name):
+        model.manual(
+            "The provider vertex asks Gemini and Claude; Vertex AI's others are asked by the provider openai at "
+            ".../endpoints/openapi, see docs/gemini.md: add it by `gateway models add`."
+        )
+        return None
+    choice = choose(kind, base_url, around.providers)
     if choice is None:
-        model.unsupported(f"No enabled plugin speaks to {prefix}: see `gateway plugins list`.")
+        model.unsupported(f"No enabled plugin speaks to {kind}: see `gateway plugins list`.")
     elif not choice.base_url:
-        model.manual(f"Where {prefix} is asked is not said: give it an api_base, and import again.")
-        return None, name
-    elif base_url is None and (warning := around.denied(choice.base_url)) is not None:
+        missing = "aws_region_name" if kind == "bedrock" else "api_base"
+        model.manual(f"Where {kind} is asked is not said: give it {missing}, and import again.")
+        return None
+    elif not base_url and (warning := around.denied(choice.base_url)) is not None:
         model.manual(f"The provider {choice.provider} asks it; {warning}")
+    elif choice.is_native and (todo := surroundings(kind, fields, environment)) is not None:
+        model.manual(f"The provider {choice.provider} asks it. {todo}")
     elif choice.is_native:
         model.exact(f"The provider {choice.provider} asks it.")
     else:
         model.approximate(f"It is asked in OpenAI's dialect by the provider {choice.provider}, at {choice.base_url}.")
-    return choice, _upstream_name(prefix, name)
+    return choice
 
 
-def _upstream_name(prefix: str, name: str) -> str:
-    """LiteLLM's own ways to say how a model is called upon, which are no part of its name."""
-    ways = {
-        "bedrock": ("converse/", "converse_like/", "invoke/"),
-        "azure": ("responses/", "gpt5_series/", "o_series/"),
-        "openai": ("responses/", "chat/completions/"),
-    }
-    for way in ways.get(prefix, ()):
-        name = name.removeprefix(way)
-    return name
-
-
-def _default_key(draft: Draft, fields: Mapping[str, Field], prefix: str) -> None:
+def _default_key(draft: Draft, kind: str) -> None:
     """LiteLLM takes a key that nobody names from the provider's usual variable; so does the model here."""
     if "api_key" not in draft.columns:
-        usual = KEYS.get(prefix)
-        keyless = usual is None or any(name.startswith(("aws_", "azure_", "vertex_")) for name in fields)
-        draft.columns["api_key"] = None if keyless or usual is None else references.variable(usual)
+        usual = KEYS.get(kind)
+        draft.columns["api_key"] = references.variable(usual) if usual else None
 
 
 def _id(draft: Draft, key: tuple[str, ...], number: int) -> str:
@@ -232,5 +229,5 @@ def _id(draft: Draft, key: tuple[str, ...], number: int) -> str:
         try:
             return str(uuid.UUID(draft.id))
         except ValueError:
-            return str(uuid.uuid5(NAMESPACE, f"id\0{draft.id}"))
-    return str(uuid.uuid5(NAMESPACE, "\0".join((*key, str(number)))))
+            return made_of("id", draft.id)
+    return made_of("model", *key, str(number))

@@ -31,6 +31,17 @@ class Environment:
         field.approximate(f"The value that {name} has now is taken: only keys stay references.")
         return found.strip()
 
+    def peek(self, field: Field) -> str:
+        """The same without a note; empty where there is none."""
+        text = field.text()
+        name = variable_in(text)
+        return (text or "") if name is None else self.set_here(name)
+
+    def set_here(self, *names: str) -> str:
+        """What the first of these variables holds that is set; empty where none is."""
+        found = (self._environ.get(name) or self._said.get(name) for name in names)
+        return next((value.strip() for value in found if value), "")
+
     def key(self, field: Field) -> Secret | KeyReference | None:
         """The key, or the reference to it; None where it can be neither."""
         text = field.text()

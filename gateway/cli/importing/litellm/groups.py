@@ -1,14 +1,15 @@
 """Names that stand for several deployments: load balancing, fallbacks and aliases become routes."""
 
-import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from gateway.cli.importing.litellm.deployments import NAMESPACE, Deployment
+from gateway.cli.importing.litellm.deployments import Deployment
+from gateway.cli.importing.litellm.ids import made_of
 from gateway.cli.importing.litellm.notes import Field
 from gateway.registry.routes import MOST, NewRoute, StoredTarget
+from gateway.routing.itinerary import TRIES
 
 _STRATEGIES: Final[Mapping[str, tuple[str, str]]] = {
     "simple-shuffle": ("weighted", ""),
@@ -47,15 +48,18 @@ class Wishes(msgspec.Struct, kw_only=True):
     filters_tags: bool = False
 
 
-def read_wishes(sections: Sequence[Field], groups: Collection[str]) -> Wishes:
-    """What `router_settings` and `litellm_settings` say, in this order: the first wins; `groups` can be imported."""
+def read_wishes(sections: Sequence[Field], sizes: Mapping[str, int]) -> Wishes:
+    """What `router_settings` and `litellm_settings` say, in this order: the first wins.
+
+    `sizes` are those of the groups that can be imported.
+    """
     wishes = Wishes()
     for section in sections:
         if (strategy := section.get("routing_strategy")) is not None:
             _strategy(strategy, wishes)
         for name in ("model_group_alias", "model_alias_map"):
             if (aliases := section.get(name)) is not None:
-                _aliases(aliases, wishes, groups)
+                _aliases(aliases, wishes, sizes)
         if (filters := section.get("enable_tag_filtering")) is not None:
             wishes.filters_tags = filters.value is True
             filters.exact("Tags of deployments are conditions of their targets." if filters.value else "It is off.")
@@ -64,7 +68,7 @@ def read_wishes(sections: Sequence[Field], groups: Collection[str]) -> Wishes:
             default.approximate("They are the last targets of every route; a failure of any kind leads there.")
         for name, text in _FALLBACKS.items():
             if (field := section.get(name)) is not None:
-                _fallbacks(name, field, text, wishes, groups)
+                _fallbacks(name, field, text, wishes, sizes)
     return wishes
 
 
@@ -98,7 +102,7 @@ def _aliases(field: Field, wishes: Wishes, groups: Collection[str]) -> None:
     field.rest("An alias is NAME: MODEL GROUP.")
 
 
-def _fallbacks(kind: str, field: Field, text: str, wishes: Wishes, groups: Collection[str]) -> None:
+def _fallbacks(kind: str, field: Field, text: str, wishes: Wishes, sizes: Mapping[str, int]) -> None:
     if kind == "content_policy_fallbacks":
         field.unsupported("A refusal for its content is the upstream's answer; nobody else is asked.")
         return
@@ -108,7 +112,7 @@ def _fallbacks(kind: str, field: Field, text: str, wishes: Wishes, groups: Colle
             if not names:
                 others.unsupported("It names no model group; fallbacks with requests of their own are not known here.")
                 continue
-            known_here = {*groups, *wishes.aliases}
+            known_here = {*sizes, *wishes.aliases}
             if (group != "*" and group not in known_here) or not known_here.issuperset(names):
                 others.manual(_MISSING)
             if group == "*":
@@ -116,10 +120,23 @@ def _fallbacks(kind: str, field: Field, text: str, wishes: Wishes, groups: Colle
             else:
                 known = wishes.fallbacks.setdefault(group, [])
                 known += [name for name in names if name not in known]
-            others.approximate(
-                text or "They are later targets of the route; any failure that another may mend leads there."
-            )
+            others.approximate(text or _later(group, sizes))
     field.rest("Fallbacks are a list of MODEL GROUP: [MODEL GROUP, ...].")
+
+
+def _later(group: str, sizes: Mapping[str, int]) -> str:
+    """What is different of fallbacks: never for a mistake of the client's, and within the attempts there are."""
+    text = (
+        "They are later targets of the route. A failure of the upstream leads there, a mistake of the client's (400) "
+        "does not: docs/routing.md, Failover and health."
+    )
+    size = sizes.get(group, 0)
+    if size < TRIES:
+        return text
+    return (
+        f"{text} With {size} models before them and {TRIES} attempts in all, they are reached once some of those are "
+        "known to be sick."
+    )
 
 
 def _names(field: Field) -> list[str]:
@@ -166,7 +183,7 @@ def _route(name: str, steps: Sequence[Sequence[Deployment]], wishes: Wishes) -> 
             targets.setdefault(one.id, StoredTarget(one.id, weight, min(floor + one.priority, 1000), when))
         floor += max(one.priority for one in step) + 1
     kept = list(targets.values())[:MOST]
-    return NewRoute(name=name, targets=kept, strategy=wishes.strategy, id=str(uuid.uuid5(NAMESPACE, f"route\0{name}")))
+    return NewRoute(name=name, targets=kept, strategy=wishes.strategy, id=made_of("route", name))
 
 
 def _when(one: Deployment, wishes: Wishes) -> tuple[str, ...]:

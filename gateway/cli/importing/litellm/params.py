@@ -5,8 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.cli.importing.litellm import defaults
+from gateway.cli.importing.litellm.credentials import read_credentials
 from gateway.cli.importing.litellm.environment import Environment, variable_in
 from gateway.cli.importing.litellm.notes import Field
+from gateway.cli.importing.litellm.sections import COOLING, RETRIES
 
 PRICES: Final[Mapping[str, str]] = {
     "input_cost_per_token": "input",
@@ -30,9 +33,10 @@ _FIXED: Final[Mapping[str, tuple[str, str]]] = {
     "max_parallel_requests": ("unsupported", _LIMIT),
     "max_budget": ("unsupported", _LIMIT),
     "budget_duration": ("unsupported", _LIMIT),
-    "max_retries": ("manual", "Attempts are counted in one place for all models: the gateway's retry budget."),
-    "num_retries": ("manual", "Attempts are counted in one place for all models: the gateway's retry budget."),
-    "api_version": ("exact", "The address of today's API, /openai/v1, needs no version."),
+    "max_retries": ("approximate", RETRIES),
+    "num_retries": ("approximate", RETRIES),
+    "api_version": ("exact", "Only Azure's addresses have versions."),
+    "model_id": ("exact", "It is the model's name at Bedrock; nobody else is asked by it."),
     "drop_params": (
         "approximate",
         "What an upstream refuses is left out by its provider's table and the row's quirks.",
@@ -43,7 +47,7 @@ _FIXED: Final[Mapping[str, tuple[str, str]]] = {
     "use_in_pass_through": ("approximate", "Whatever of /v1 names a model goes to it."),
     "use_litellm_proxy": ("unsupported", "Models are asked where their rows say."),
     "merge_reasoning_content_in_choices": ("unsupported", "Reasoning is handed on where the upstream put it."),
-    "cooldown_time": ("manual", "The cool-down is one setting for all models."),
+    "cooldown_time": ("approximate", COOLING),
     "region_name": ("unsupported", "It chose among regions; make a route with conditions instead."),
     "cache_control_injection_points": ("unsupported", "Clients say themselves what is cached."),
     "default_api_key_tpm_limit": ("unsupported", _LIMIT),
@@ -58,6 +62,9 @@ class Draft(msgspec.Struct, kw_only=True):
 
     environment: Environment
     columns: dict[str, Any]
+    provider: str = ""
+    model: str = ""
+    """Who asks, and the upstream's name of the model: they decide in whose words parameters are."""
     id: str = ""
     weight: float | None = None
     rate: float | None = None
@@ -79,13 +86,13 @@ def read_params(fields: Mapping[str, Field], draft: Draft) -> None:
         elif name in _PARAMETERS:
             _parameter(name, field, draft)
         elif name in _OLLAMA:
-            _parameter(name, field, draft, "It is sent as it is; Ollama takes it among its options in its own dialect.")
+            _ollama(name, field, draft)
         elif name in _FIXED:
             level, text = _FIXED[name]
             getattr(field, level)(text)
         elif name in _ELSEWHERE:
             field.exact("It says who serves the model.")
-    _read_aws(fields, draft)
+    read_credentials(fields, draft)
     for field in fields.values():
         field.rest()
 
@@ -100,14 +107,39 @@ def read_price(field: Field, draft: Draft, kind: str) -> None:
     field.exact("It is the row's price, for a million tokens.")
 
 
-def _parameter(name: str, field: Field, draft: Draft, how: str = "") -> None:
-    if variable_in(field.text()) is not None:
-        found = draft.environment.text(field)
-        if found is not None:
-            draft.put("parameters", name, found)
+def _parameter(name: str, field: Field, draft: Draft) -> None:
+    """What clients may say themselves, as the upstream calls it."""
+    dialect = defaults.dialect(draft.provider, draft.model)
+    word = defaults.word(dialect, name)
+    if word is None:
+        page = draft.provider if draft.provider in defaults.PAGES else "gemini"
+        field.manual(
+            f"{draft.provider} has no such word: say it in its own, `gateway models update NAME --set "
+            f"parameters='{{...}}'`, see docs/{page}.md."
+        )
         return
-    draft.put("parameters", name, field.value)
-    field.approximate(how) if how else field.exact("It is sent when the client does not say it.")
+    value = field.value
+    if variable_in(field.text()) is not None and (value := draft.environment.text(field)) is None:
+        return
+    draft.columns["parameters"] = defaults.put(draft.columns.get("parameters", {}), word, value)
+    field.exact("It is sent when the client does not say it.")
+
+
+def _ollama(name: str, field: Field, draft: Draft) -> None:
+    if draft.provider != "ollama":
+        draft.put("parameters", name, field.value)
+        field.approximate("It is sent as it is; Ollama takes it by its own API alone, which the provider ollama asks.")
+        return
+    _parameter(name, field, draft)
+
+
+def _raw(name: str, field: Field, draft: Draft) -> None:
+    """What goes to the upstream in its own words already."""
+    value = field.value
+    if variable_in(field.text()) is not None and (value := draft.environment.text(field)) is None:
+        return
+    draft.put("parameters", name, value)
+    field.exact("It is sent when the client does not say it.")
 
 
 def _api_key(field: Field, draft: Draft) -> None:
@@ -135,7 +167,7 @@ def _headers(field: Field, draft: Draft) -> None:
 
 def _extra_body(field: Field, draft: Draft) -> None:
     for name, value in field.fields():
-        _parameter(name, value, draft)
+        _raw(name, value, draft)
 
 
 def _weight(field: Field, draft: Draft) -> None:
@@ -190,27 +222,6 @@ def _seconds(field: Field, draft: Draft) -> float | None:
         field.unsupported("It is no number of seconds up to a day.")
         return None
     return seconds
-
-
-def _read_aws(fields: Mapping[str, Field], draft: Draft) -> None:
-    """An access key of AWS is the row's one key; a profile or a role is not known here."""
-    id, secret, token = (fields.get(f"aws_{name}") for name in ("access_key_id", "secret_access_key", "session_token"))
-    given = [field for field in (id, secret, token) if field is not None]
-    if id and secret and not any(variable_in(field.text()) for field in given) and "api_key" not in draft.columns:
-        from gateway.secrets import Secret
-
-        draft.columns["api_key"] = Secret(":".join(field.text() or "" for field in given))
-        for field in given:
-            field.exact("It is stored in the row's key, encrypted.")
-    for field in given:
-        field.manual(
-            "Put ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN] into one variable or file: --api-key {env=X}."
-        )
-    for name, field in fields.items():
-        if name == "aws_region_name":
-            field.exact("It names the address.")
-        elif name.startswith("aws_"):
-            field.unsupported("Profiles and roles of AWS are not known here: give the model a key.")
 
 
 _READERS: Final[Mapping[str, Callable[[Field, Draft], None]]] = {

@@ -1,5 +1,6 @@
 """A whole configuration, looked at: the models and routes it becomes, and a note on every field."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -53,8 +54,8 @@ def make_plan(documents: Sequence[Document], around: Around) -> Plan:
     entries = [entry for one in roots if (found := one.get("model_list")) for entry in found.elements()]
     deployments = read_deployments(entries, _credentials(roots), environment, around)
     limit_time(deployments, default_timeout(root))
-    groups = {one.group for one in deployments if one.columns is not None}
-    routes = make_routes(deployments, read_wishes(_sections(root, "router_settings", "litellm_settings"), groups))
+    sizes = Counter(one.group for one in deployments if one.columns is not None)
+    routes = make_routes(deployments, read_wishes(_sections(root, "router_settings", "litellm_settings"), sizes))
     wants_admin = tell_master_key(root)
     tell_sections(root)
     for one in roots:

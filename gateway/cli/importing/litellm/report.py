@@ -2,22 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import click
 
 from gateway.cli.importing.litellm.notes import Level, Note
-from gateway.cli.importing.litellm.placing import Done, Result
+from gateway.cli.importing.litellm.placing import Done, Outcome
 from gateway.cli.output import print_json, print_rows
 
-_STATES: Final[tuple[Done, ...]] = ("added", "updated", "unchanged", "failed")
+_STATES: Final[tuple[Done, ...]] = ("added", "updated", "unchanged", "failed", "left")
 
 
-def print_report(
-    results: Sequence[Result], notes: Sequence[Note], admin: Path | None, *, dry_run: bool, as_json: bool
-) -> None:
+def print_report(outcome: Outcome, notes: Sequence[Note], *, dry_run: bool, as_json: bool) -> None:
     """Tell what was done, and of every field what became of it."""
+    results, admin = outcome.results, outcome.admin
     counts = Counter(result.done for result in results)
     levels = Counter(note.level for note in notes)
     if as_json:
@@ -28,6 +26,7 @@ def print_report(
                 "levels": {level: levels[level] for level in Level},
                 "results": results,
                 "findings": notes,
+                "ambiguous": outcome.ambiguous,
                 "admin_key_file": str(admin) if admin else None,
             }
         )
@@ -39,5 +38,17 @@ def print_report(
     done = ", ".join(f"{counts[state]} {state}" for state in _STATES)
     click.echo(f"{'Would be' if dry_run else 'Models and routes'}: {done}.", err=True)
     click.echo(f"Fields: {', '.join(f'{levels[level]} {level}' for level in Level)}.", err=True)
+    if counts["left"]:
+        click.echo(
+            f"{counts['left']} of earlier imports are not in this file, and stay until `gateway models remove ID` or "
+            "`gateway routes remove ID`.",
+            err=True,
+        )
+    for name, same in outcome.ambiguous.items():
+        click.echo(
+            f"Warning: {name} names more than one now, and is not found by its name: rename or remove all but one of "
+            f"{', '.join(same)}.",
+            err=True,
+        )
     if admin is not None:
         click.echo(f"A first admin key was made: it is in {admin}.", err=True)

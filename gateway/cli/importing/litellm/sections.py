@@ -5,8 +5,15 @@ from typing import Final
 
 from gateway.cli.importing.litellm.notes import Field, Level
 
-_RETRIES: Final = "Attempts are counted in one place for all models: the gateway's retry budget, see docs/settings.md."
-_COOLING: Final = "How long a model is left alone is the gateway's own choice by class of error, and a setting of it."
+RETRIES: Final = (
+    "A request gets three attempts in all, over all targets of its route, and retries have a budget. There is no "
+    "setting for it: docs/routing.md, Failover and health."
+)
+COOLING: Final = (
+    "A model comes last after three failures in a row, for a second and up to 30 while they go on; after a 429 for as "
+    "long as Retry-After says. There is no setting for it: docs/routing.md, Failover and health."
+)
+_CLASSES: Final = "What is tried again is decided by the kind of failure: docs/routing.md, Failover and health."
 _LOGGING: Final = "Write a plugin's observer or usage sink, or read /metrics."
 _NO_CACHE: Final = "Answers are not cached."
 _LIMITS: Final = "Limits for keys are not imported."
@@ -16,16 +23,16 @@ _E, _A, _M, _U = Level.EXACT, Level.APPROXIMATE, Level.MANUAL, Level.UNSUPPORTED
 
 _KNOWN: Final[Mapping[str, Mapping[str, tuple[Level, str]]]] = {
     "router_settings": {
-        "num_retries": (_M, _RETRIES),
-        "max_retries": (_M, _RETRIES),
-        "retry_after": (_M, _RETRIES),
-        "max_fallbacks": (_M, _RETRIES),
-        "retry_policy": (_A, "What may be tried again is decided by the class of error."),
-        "model_group_retry_policy": (_A, "What may be tried again is decided by the class of error."),
-        "allowed_fails": (_M, _COOLING),
-        "allowed_fails_policy": (_A, _COOLING),
-        "cooldown_time": (_M, _COOLING),
-        "disable_cooldowns": (_U, "Sick models are always left alone for a while."),
+        "num_retries": (_A, RETRIES),
+        "max_retries": (_A, RETRIES),
+        "retry_after": (_A, RETRIES),
+        "max_fallbacks": (_A, RETRIES),
+        "retry_policy": (_A, _CLASSES),
+        "model_group_retry_policy": (_A, _CLASSES),
+        "allowed_fails": (_A, COOLING),
+        "allowed_fails_policy": (_A, COOLING),
+        "cooldown_time": (_A, COOLING),
+        "disable_cooldowns": (_U, "Health always chooses; it never refuses the last target of a route."),
         "enable_pre_call_checks": (_E, "Whether a request fits into a target's context is always checked."),
         "routing_strategy_args": (_U, "Strategies have their own settings here."),
         "redis_host": (_M, _REDIS),
@@ -39,9 +46,9 @@ _KNOWN: Final[Mapping[str, Mapping[str, tuple[Level, str]]]] = {
         "optional_pre_call_checks": (_U, "The gateway's own checks are always made."),
     },
     "litellm_settings": {
-        "num_retries": (_M, _RETRIES),
-        "allowed_fails": (_M, _COOLING),
-        "cooldown_time": (_M, _COOLING),
+        "num_retries": (_A, RETRIES),
+        "allowed_fails": (_A, COOLING),
+        "cooldown_time": (_A, COOLING),
         "drop_params": (_A, "What an upstream refuses is left out by its provider's table and the row's quirks."),
         "modify_params": (_A, "Requests are made to fit an upstream's dialect by its provider."),
         "callbacks": (_M, _LOGGING),

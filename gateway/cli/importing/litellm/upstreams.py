@@ -33,6 +33,8 @@ UPSTREAMS: Final[Mapping[str, Upstream]] = {
     "azure": Upstream("azure"),
     "azure_text": Upstream("azure"),
     "azure_ai": Upstream("azure"),
+    "azure_claude": Upstream("anthropic"),
+    "azure_serverless": Upstream(OPENAI),
     "anthropic": Upstream("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com/v1"),
     "gemini": Upstream("gemini", "", "https://generativelanguage.googleapis.com/v1beta/openai"),
     "vertex_ai": Upstream("vertex", "", None),
@@ -77,6 +79,10 @@ KEYS: Final[Mapping[str, str]] = {
     "openai": "OPENAI_API_KEY",
     "text-completion-openai": "OPENAI_API_KEY",
     "azure": "AZURE_API_KEY",
+    "azure_text": "AZURE_API_KEY",
+    "azure_ai": "AZURE_AI_API_KEY",
+    "azure_claude": "AZURE_AI_API_KEY",
+    "azure_serverless": "AZURE_AI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
     "gemini": "GEMINI_API_KEY",
     "cohere": "COHERE_API_KEY",
@@ -132,25 +138,17 @@ def _by_name(model: str) -> str:
     return "vertex_ai" if name.startswith("gemini") else OPENAI
 
 
-def choose(prefix: str, base_url: str | None, providers: Mapping[str, str]) -> Choice | None:
+def choose(prefix: str, base_url: str, providers: Mapping[str, str]) -> Choice | None:
     """Who speaks to it, of the enabled providers and their own addresses; None when nobody does."""
     upstream = UPSTREAMS.get(prefix)
     if upstream is None:
         return None
     if upstream.provider in providers:
         own = upstream.base_url or providers[upstream.provider]
-        return Choice(upstream.provider, _joined(prefix, base_url or own), is_native=True)
+        return Choice(upstream.provider, base_url or own, is_native=True)
     if upstream.compatible_url is None or OPENAI not in providers:
         return None
     if base_url and prefix in ("ollama", "ollama_chat") and not base_url.rstrip("/").endswith("/v1"):
         base_url = base_url.rstrip("/") + "/v1"
     own = upstream.compatible_url or upstream.base_url
-    return Choice(OPENAI, _joined(prefix, base_url or own), is_native=False)
-
-
-def _joined(prefix: str, base_url: str) -> str:
-    """Azure's addresses name a resource in LiteLLM, and the API of it here."""
-    if not prefix.startswith("azure") or not base_url or prefix == "azure_ai":
-        return base_url
-    root = base_url.partition("/openai")[0].rstrip("/")
-    return f"{root}/openai/v1"
+    return Choice(OPENAI, base_url or own, is_native=False)
