@@ -199,7 +199,10 @@ class InvalidUpstreamUrl(UpstreamFault):
 
 
 class UpstreamUnreachable(UpstreamFault):
-    """No answer came: refused, unknown host, unusable address or key, denied by the guard."""
+    """No answer came: refused, unknown host, unusable address or key, denied by the guard.
+
+    Where the same try would fail in the same way at once, as with a denied address, `retryable` is False on it.
+    """
 
     code = "upstream_unreachable"
     retryable = True

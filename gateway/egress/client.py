@@ -10,7 +10,7 @@ from gateway.egress.capture import Capture, CapturedRequest, NoAnswer
 from gateway.egress.connection import Connection
 from gateway.egress.deadlines import Deadlines
 from gateway.egress.dial import Dialer
-from gateway.egress.faults import malformed, redirected, unreachable
+from gateway.egress.faults import malformed, not_dialled, redirected
 from gateway.egress.guard import Guard
 from gateway.egress.message import Message
 from gateway.egress.policy import EgressPolicy
@@ -79,7 +79,7 @@ class EgressClient:
         `Overloaded` when no connection became free. Cancelling closes the socket.
         """
         if self._closed:
-            raise unreachable("the egress client is closed")
+            raise not_dialled("the egress client is closed")
         if (captured := self.capture.kept) is not None:
             captured.append(CapturedRequest(method=method, url=url, headers=headers, body=body))
             return NoAnswer()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from gateway.egress.connection import Connection
-from gateway.egress.faults import connect_timed_out, tls_failed, unreachable
+from gateway.egress.faults import connect_timed_out, not_dialled, tls_failed, unreachable
 from gateway.egress.guard import Guard
 from gateway.egress.url import Target
 
@@ -25,11 +25,11 @@ class Dialer:
         """A connection to the target before `until`, names resolved and TLS spoken.
 
         Raises `UpstreamConnectTimeout`, `UpstreamTlsError`, `UpstreamUnreachable`; a denied address is told exactly
-        like a refused connection.
+        like a refused connection, but is not retryable.
         """
         try:
             async with asyncio.timeout_at(until):
-                addresses = await self._guard.addresses(target)
+                addresses = await self._allowed(target)
                 sock = await _connect(addresses, target.port, until)
                 if not target.tls:
                     return await _attach(sock, make)
@@ -43,6 +43,15 @@ class Dialer:
             raise connect_timed_out() from error
         except OSError as error:
             raise unreachable(str(error)) from error
+
+    async def _allowed(self, target: Target) -> Sequence[str]:
+        try:
+            return await self._guard.addresses(target)
+        except OSError as error:
+            # A name that is not known is told like one whose address is denied, down to the time the answer takes: who
+            # may write a base URL must not learn which internal names there are. (Failed lookups are remembered
+            # anyway, so that a retry would hear the same.)
+            raise not_dialled(str(error)) from error
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._context is None:

@@ -19,8 +19,18 @@ _TOO_LATE = "Request timed out."
 
 
 def unreachable(detail: str) -> UpstreamFault:
-    """No way to the upstream: refused, unknown, denied by the guard, or a request that cannot be sent."""
+    """No way to the upstream: it refused the connection, or the network did."""
     return _with(UpstreamUnreachable(_NO_CONNECTION), detail)
+
+
+def not_dialled(detail: str) -> UpstreamFault:
+    """Nothing was dialled, and nothing would be a moment later: denied by the guard, a name without an address, a
+    request that cannot be sent. Clients are told the same as of a refused connection; only the router makes a
+    difference, and goes on with another model.
+    """
+    error = unreachable(detail)
+    error.retryable = False
+    return error
 
 
 def tls_failed(detail: str) -> UpstreamFault:

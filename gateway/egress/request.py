@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from gateway.egress.faults import unreachable
+from gateway.egress.faults import not_dialled
 from gateway.egress.url import Target
 from gateway.errors import Headers
 
@@ -58,7 +58,7 @@ def request_head(method: str, target: Target, headers: Headers, length: int) -> 
 @lru_cache(maxsize=64)
 def _method(method: str) -> bytes:
     if not method or not _TOKEN.issuperset(method):
-        raise unreachable("the method is no token")
+        raise not_dialled("the method is no token")
     return method.encode("ascii")
 
 
@@ -66,7 +66,7 @@ def _method(method: str) -> bytes:
 def _line_start(name: str) -> str:
     """The beginning of the header's line; empty for those that are the connection's business."""
     if not name or not _TOKEN.issuperset(name):
-        raise unreachable("a header name is no token")
+        raise not_dialled("a header name is no token")
     return "" if name.lower() in _OWN else f"{name}: "
 
 
@@ -75,7 +75,7 @@ def _encode(texts: Sequence[str], *, ends: int) -> bytes:
     try:
         data = "".join(texts).encode("latin-1")
     except UnicodeEncodeError as error:
-        raise unreachable("a header value has characters beyond Latin-1") from error
+        raise not_dialled("a header value has characters beyond Latin-1") from error
     if data.translate(None, _VALUE) != b"\r\n" * ends:
-        raise unreachable("a header value has control characters")
+        raise not_dialled("a header value has control characters")
     return data

@@ -3,7 +3,7 @@
 import msgspec
 from ada_url import HostType, parse_url
 
-from gateway.egress.faults import unreachable
+from gateway.egress.faults import not_dialled
 from gateway.errors import InvalidUpstreamUrl
 
 
@@ -36,9 +36,9 @@ def parse_target(url: str) -> Target:
         raise InvalidUpstreamUrl("Invalid URL") from error
     scheme = parts["protocol"]
     if scheme not in ("http:", "https:"):
-        raise unreachable(f"the scheme {scheme} is not served, only http: and https:")
+        raise not_dialled(f"the scheme {scheme} is not served, only http: and https:")
     if parts["username"] or parts["password"]:
-        raise unreachable("a URL with a user name or a password is not dialled")
+        raise not_dialled("a URL with a user name or a password is not dialled")
     hostname = parts["hostname"]
     is_address = parts["host_type"] in (HostType.IPV4, HostType.IPV6)
     host = hostname.strip("[]") if is_address else hostname.removesuffix(".")

@@ -13,7 +13,6 @@ from gateway.errors import (
     UpstreamBroken,
     UpstreamError,
     UpstreamFault,
-    UpstreamRedirect,
     UpstreamReset,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -81,7 +80,7 @@ def ailment_of(error: GatewayError) -> Ailment | None:
 
 def may_go_elsewhere(error: GatewayError) -> bool:
     """Whether another target may answer what this one did not, also where the same one must not be asked again."""
-    if error.retryable or isinstance(error, UpstreamTimeout | UpstreamRedirect):
+    if error.retryable or isinstance(error, UpstreamTimeout | UpstreamUnreachable):
         return True
     return ailment_of(error) in _ELSEWHERE
 

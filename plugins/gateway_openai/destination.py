@@ -79,7 +79,9 @@ class Destination:
 def _checked(headers: Headers) -> Headers:
     for name, value in headers:
         if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-            raise UpstreamUnreachable("Connection error.")
+            error = UpstreamUnreachable("Connection error.")
+            error.detail, error.retryable = "a header's name or value cannot be sent", False
+            raise error
     return headers
 
 

@@ -31,6 +31,7 @@ class OpenAIErrorMapper:
         mapped = _mapped(error)
         if mapped is None and isinstance(error, UnicodeError) and attempt and attempt.model.provider in self._providers:
             mapped = UpstreamUnreachable(_NO_ANSWER)  # a key or URL that no header can hold
+            mapped.retryable = False
         if mapped is not None and attempt is not None:
             mapped.provider = attempt.model.provider
         return mapped

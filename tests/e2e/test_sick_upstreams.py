@@ -42,6 +42,13 @@ SICK = {
     "poisoned": GARBAGE,
     "empty": BEGUN,
 }
+NOT_DIALLED = {
+    "denied": "http://127.0.0.2:9/v1",
+    "unresolved": "http://nobody.invalid/v1",
+    "other-scheme": "ftp://127.0.0.1/v1",
+    "no-url": "http://[::1/v1",
+}
+"""Base URLs to which nothing is ever sent."""
 CASES = [(fault, sick) for fault in SICK for sick in PROVIDERS]
 """Every sickness meets every dialect, on a route of its own."""
 
@@ -115,6 +122,10 @@ class Clinic:
         return [record for line in lines if (record := json.loads(line))["route"] == route]
 
 
+def _denied(route: str, kind: str) -> str:
+    return NOT_DIALLED.get(route.removesuffix("-over"), "") if kind == "chat" else ""
+
+
 def _first(sick: str) -> list[str]:
     return [sick, *(kind for kind in PROVIDERS if kind != sick)]
 
@@ -141,6 +152,8 @@ async def clinic_of(folder):
     routes["mistaken"] = (list(PROVIDERS), None)
     routes["hedged"] = (["chat", "messages"], Hedge(percentile=50, budget=1))
     routes["hopeless"] = (["chat"], None)
+    for name in NOT_DIALLED:
+        routes[name], routes[f"{name}-over"] = (["chat"], None), (["chat", "gemini"], None)
     async with AsyncExitStack() as upstreams:
         upstream = await upstreams.enter_async_context(ScriptedUpstream())
         dying = {kind: await upstreams.enter_async_context(ScriptedUpstream()) for kind in PROVIDERS}
@@ -148,7 +161,8 @@ async def clinic_of(folder):
         models = [
             NewModel(
                 name=f"{route}-{kind}",
-                base_url=dies.get((route, kind), upstream).play(f"{route}-{kind}", answer(kind)),
+                base_url=_denied(route, kind)
+                or dies.get((route, kind), upstream).play(f"{route}-{kind}", answer(kind)),
                 model_id=f"{route}-{kind}",
                 provider=PROVIDERS[kind],
                 timeouts={"first": 0.4 if route.startswith("slow-") else 20},
@@ -228,6 +242,16 @@ async def test_an_only_target_is_asked_however_sick_it_is(clinic):
     assert (await clinic.health("hopeless-chat"))["state"] != "closed"
     clinic.upstream.play("hopeless-chat", answer("chat"))
     assert await clinic.ask("hopeless", streamed=True) == (200, "chat")
+
+
+@pytest.mark.parametrize("route", NOT_DIALLED)
+async def test_what_the_gateway_itself_will_not_dial_is_not_retried_there_and_another_target_answers(clinic, route):
+    assert (await clinic.ask(route, streamed=True))[0] == 502
+    async with asyncio.timeout(HANG):
+        while not (records := clinic.records(route)):
+            await asyncio.sleep(0.05)
+    assert [(record["number"], record["reason"]) for record in records] == [(1, "first")]
+    assert await clinic.ask(f"{route}-over", streamed=True) == (200, "gemini")
 
 
 async def test_a_limit_binds_new_exchanges_of_an_only_target(clinic):

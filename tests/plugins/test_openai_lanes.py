@@ -164,7 +164,7 @@ async def test_key_no_header_can_hold_is_a_connection_error(provider: OpenAIProv
         assert upstream.accepted == 0
     assert isinstance(raised, openai.APIConnectionError)
     assert type(mapped) is UpstreamUnreachable
-    assert mapped.retryable
+    assert not mapped.retryable
 
 
 @pytest.mark.parametrize("base_url", ["not a url", "", "/v1", "http://[::1/v1"])

@@ -204,10 +204,20 @@ async def test_a_denied_dial_looks_exactly_like_a_refused_one(canary: Canary) ->
     for error in (refused, denied):
         assert isinstance(error, UpstreamUnreachable)
     seen = [
-        (type(error), str(error), error.message, error.code, error.status, error.retryable)
+        (type(error), str(error), error.message, error.code, error.status, error.retry_after)
         for error in (refused, denied)
     ]
     assert seen[0] == seen[1]
+    await client.aclose()
+
+
+async def test_a_denied_dial_is_no_more_retried_than_a_name_that_is_not_known() -> None:
+    """Else the time until the answer would tell which internal names there are."""
+    client = EgressClient(EgressPolicy(), resolver=FakeNames(internal_test=[["10.0.0.7"]], unknown_test=[[]]))
+    denied, unknown = await outcomes(client, ["http://internal.test/", "http://unknown.test/"])
+    for error in (denied, unknown):
+        assert type(error) is UpstreamUnreachable
+        assert not error.retryable
     await client.aclose()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.egress.faults import not_dialled
 from gateway.errors import (
     InvalidUpstreamUrl,
     ModelMisconfigured,
@@ -27,6 +28,7 @@ ONLY_ELSEWHERE = {
     "slow": UpstreamTimeout(),
     "no connection": UpstreamConnectTimeout(),
     "redirect": UpstreamRedirect(),
+    "not dialled": not_dialled("10.0.0.7 may not be reached"),
     "provider": PluginError("", plugin="p"),
     "misconfigured": ModelMisconfigured(),
     "no URL": InvalidUpstreamUrl(),
