@@ -248,22 +248,22 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Why it was made."""
     started_at: float
     """Seconds since the epoch."""
-    duration: float
+    duration: float = 0.0
     """Seconds from the dial to the end."""
-    first_content: float | None
+    first_content: float | None = None
     """Seconds from the dial to the first content event."""
     outcome: Outcome
-    status: int | None
-    error_code: str | None
-    provenance: Literal["reported", "partial", "estimated", "none"]
-    input_tokens: int | None
-    output_tokens: int | None
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    deltas: int
+    status: int | None = None
+    error_code: str | None = None
+    provenance: Literal["reported", "partial", "estimated", "none"] = "none"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    deltas: int = 0
     """Content frames seen: the base of an estimate."""
-    finish_reason: str | None
+    finish_reason: str | None = None
     cost: float | None = None
     """US dollars by the model's prices; None where a price or a count is unknown, never a guess."""
 

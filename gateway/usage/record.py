@@ -65,19 +65,7 @@ def begun_record(attempt: Attempt) -> UsageRecord:
         number=attempt.number,
         reason=attempt.reason,
         started_at=attempt.started_at,
-        duration=0.0,
-        first_content=None,
         outcome=Outcome.LOST,
-        status=None,
-        error_code=None,
-        provenance="none",
-        input_tokens=None,
-        output_tokens=None,
-        cache_read_tokens=None,
-        cache_write_tokens=None,
-        reasoning_tokens=None,
-        deltas=0,
-        finish_reason=None,
     )
 
 

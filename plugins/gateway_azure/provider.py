@@ -15,7 +15,7 @@ from gateway.secrets import Secret
 from gateway.wire.chat import CHAT, LEGACY
 from gateway.wire.plain import PLAIN
 from gateway.wire.responses import RESPONSES
-from gateway_azure.entra import Application, Tokens, application_in
+from gateway_azure.entra import Application, EntraTokens, application_in
 from gateway_azure.places import is_v1, url
 from gateway_azure.settings import Settings
 
@@ -39,7 +39,7 @@ class AzureProvider:
     def __init__(self, egress: Egress, settings: Settings) -> None:
         self._egress = egress
         self._settings = settings
-        self._tokens: dict[Application, Tokens] = {}
+        self._tokens: dict[Application, EntraTokens] = {}
         secret = settings.client_secret.get_secret_value()
         self._own = Application(settings.tenant_id, settings.client_id, Secret(secret)) if secret else None
         self.vendor = Vendors.read(resources.files("gateway_azure").joinpath("vendor.toml").read_text("utf-8")).rows[
@@ -54,7 +54,7 @@ class AzureProvider:
         """A client for this base URL and credential; raises `ModelMisconfigured` for a key that is none."""
         return _Client(self, self._egress, application_in(model.api_key))
 
-    def tokens_of(self, application: Application | None, model: Model) -> Tokens | None:
+    def tokens_of(self, application: Application | None, model: Model) -> EntraTokens | None:
         """Where tokens for a model come from: its own application, else the gateway's; None for one with a key.
 
         A model that somebody owns never gets the gateway's: its base URL is the owner's to choose.
@@ -65,7 +65,7 @@ class AzureProvider:
             return None
         if (tokens := self._tokens.get(application)) is None:
             settings = self._settings
-            tokens = Tokens(application, self._egress, authority=settings.authority, scope=settings.scope)
+            tokens = EntraTokens(application, self._egress, authority=settings.authority, scope=settings.scope)
             self._tokens[application] = tokens
         return tokens
 

@@ -62,9 +62,9 @@ class _Client:
             self._fixed = credential
             return
         # Here and not above: PyJWT costs a start that needs it a fraction of a second, and others nothing.
-        from gateway_gemini.tokens import Tokens
+        from gateway_gemini.tokens import GoogleTokens
 
-        self._tokens, self._project = Tokens(credential, egress), credential.project
+        self._tokens, self._project = GoogleTokens(credential, egress), credential.project
 
     async def open(self, request: ChatRequest, attempt: Attempt) -> ByteUpstream:
         model = attempt.model

@@ -17,7 +17,7 @@ from gateway.testing.upstream import Behaviour, ScriptedUpstream, chat_events, r
 from gateway.wire.chat import CHAT_CLIENT, LEGACY
 from gateway.wire.plain import PLAIN
 from gateway.wire.responses import RESPONSES
-from gateway_azure.entra import Application, Tokens
+from gateway_azure.entra import Application, EntraTokens
 from gateway_azure.places import url
 from gateway_azure.provider import AzureProvider
 from gateway_azure.settings import Settings
@@ -144,7 +144,7 @@ async def test_a_refused_key_is_not_tried_again(azure: Azure) -> None:
 async def test_a_token_is_not_used_in_the_last_minutes_of_its_life(azure: Azure) -> None:
     now = [0.0]
     application = Application("t", "app", Secret(SECRET))
-    tokens = Tokens(application, azure.egress, authority=azure.authority, scope="s", clock=lambda: now[0])
+    tokens = EntraTokens(application, azure.egress, authority=azure.authority, scope="s", clock=lambda: now[0])
     said = []
     for now[0] in (0.0, 3479.0, 3481.0):
         said.append((await tokens.get(azure.model())).reveal())

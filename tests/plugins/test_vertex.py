@@ -26,7 +26,7 @@ from gateway.wire.messages import MESSAGES_CLIENT
 from gateway_gemini.credentials import AccessToken, ApiKey, AuthorizedUser, ServiceAccount, credential_of, origin_of
 from gateway_gemini.places import asked, url
 from gateway_gemini.settings import Settings
-from gateway_gemini.tokens import Tokens
+from gateway_gemini.tokens import GoogleTokens
 from gateway_gemini.vertex import VertexProvider
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -154,7 +154,7 @@ async def test_a_token_is_replaced_shortly_before_it_ends(world: World) -> None:
     now = 1_000_000.0
     credential = credential_of(world.file(), token_origins=(world.upstream.origin,))
     assert isinstance(credential, ServiceAccount)
-    tokens = Tokens(credential, world.egress, clock=lambda: now)
+    tokens = GoogleTokens(credential, world.egress, clock=lambda: now)
     model = world.model(world.file())
     said = []
     for at in (0, 479, 481):
@@ -259,7 +259,7 @@ async def test_other_makers_of_tokens_are_allowed_by_name_and_still_guarded() ->
     assert isinstance(credential, ServiceAccount)
     egress = EgressClient(EgressPolicy())
     with pytest.raises(UpstreamUnreachable):
-        await Tokens(credential, egress).get(Model(id="1", name="m", model_id="m", base_url="", api_key=key))
+        await GoogleTokens(credential, egress).get(Model(id="1", name="m", model_id="m", base_url="", api_key=key))
     await egress.aclose()
 
 
