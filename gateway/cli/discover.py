@@ -26,14 +26,17 @@ _LONGEST: Final = 100
 
 @click.command()
 @click.option("--base-url", required=True, metavar="URL", help="Where /models is asked; Ollama's root does as well.")
-@click.option("--provider", default="openai", show_default=True, help="The provider of the rows that are added.")
+@click.option(
+    "--provider",
+    help="The provider of the rows that are added.  [default: openai; ollama where only Ollama's own listing answers]",
+)
 @click.option("--only", metavar="PATTERN", multiple=True, help="Only models of these names, as in `gpt-*`.")
 @click.option("--prefix", default="", help="What the added models' names begin with.")
 @click.option("--add", "adds", is_flag=True, help="Add those that have no row yet.")
 @api_key_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def discover(
-    base_url: str, provider: str, only: Sequence[str], prefix: str, adds: bool, api_key: Any, as_json: bool
+    base_url: str, provider: str | None, only: Sequence[str], prefix: str, adds: bool, api_key: Any, as_json: bool
 ) -> None:
     """List the models that an upstream has, and add them.
 
@@ -43,10 +46,11 @@ def discover(
 
     try:
         url = limits.base_url(base_url)
-        limits.required("provider", provider)
+        if provider is not None:
+            limits.required("provider", provider)
     except InvalidValue as error:
         raise Wrong(str(error)) from error
-    listed = _ask(url, provider, api_key)
+    listed = _ask(url, provider or "", api_key)
     found = [one for one in listed.models if not only or any(fnmatchcase(one.id, pattern) for pattern in only)]
 
     async def run(database: "Database") -> "tuple[list[StoredModel], list[Found]]":
@@ -54,7 +58,9 @@ def discover(
         known = {(model.base_url, model.model_id) for model in stored}
         new = [one for one in found if (listed.base_url, one.id) not in known and len(prefix + one.id) <= _LONGEST]
         if adds and new:
-            await _add(database, new, listed, {"prefix": prefix, "provider": provider, "api_key": api_key})
+            await _add(
+                database, new, listed, {"prefix": prefix, "provider": provider or listed.provider, "api_key": api_key}
+            )
         return stored, new
 
     stored, new = work(run)

@@ -11,6 +11,8 @@ from gateway.egress import EgressClient
 from gateway.errors import GatewayError, Headers, UpstreamFault
 from gateway.secrets import Secret, redact
 
+_TAGS: Final = "/api/tags"
+"""Where Ollama alone lists models."""
 _LIMIT: Final = 16 << 20
 _MOST: Final = 20_000
 _TIMEOUTS: Final = Timeouts(connect=10.0, first=30.0, idle=30.0, total=60.0)
@@ -42,6 +44,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: str
     models: list[Found]
+    provider: str = "openai"
+    """Who speaks to them, as far as the way they are listed tells."""
 
 
 async def ask(egress: EgressClient, base_url: str, provider: str, key: Secret) -> Listed:
@@ -49,7 +53,7 @@ async def ask(egress: EgressClient, base_url: str, provider: str, key: Secret) -
     base = base_url.rstrip("/")
     # `/models` below an address that ends in its version, else below one that forgot it; Ollama's own way last.
     ways = [(f"{base}/models", base_url), (f"{base}/v1/models", f"{base}/v1")]
-    ways.append((f"{base.removesuffix('/v1')}/api/tags", base if base.endswith("/v1") else f"{base}/v1"))
+    ways.append((f"{base.removesuffix('/v1')}{_TAGS}", base if base.endswith("/v1") else f"{base}/v1"))
     refusals = []
     for url, where in ways:
         status, body = await _get(egress, url, provider, key)
@@ -57,7 +61,8 @@ async def ask(egress: EgressClient, base_url: str, provider: str, key: Secret) -
             raise Failed(f"The upstream refuses the key ({status}): give it by --api-key-env VAR.")
         models = read_models(body) if status == 200 else None
         if models is not None:
-            return Listed(base_url=where, models=models)
+            spoken = "ollama" if url.endswith(_TAGS) else "openai"
+            return Listed(base_url=where, models=models, provider=spoken)
         refusals.append(f"{url} {status if status != 200 else 'answers no list of models'}")
     raise Failed(f"The upstream lists no models: {redact('; '.join(refusals), [key])}. Is it the base URL?")
 

@@ -57,7 +57,11 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @group.command()
 @click.argument("name")
-@click.option("--base-url", metavar="URL", help="What /chat/completions is appended to.  [default: the provider's own]")
+@click.option(
+    "--base-url",
+    metavar="URL",
+    help="Where the upstream is asked, as in https://api.openai.com/v1.  [default: the provider's own]",
+)
 @click.option("--model-id", help="The model's name at the upstream.  [default: the catalog's, else required]")
 @click.option(
     "--from-catalog",
@@ -72,7 +76,7 @@ def add(
 ) -> None:
     """Add a model called NAME.
 
-    Its id is printed alone on standard output. `gateway providers list` shows the providers that have an address,
+    Its id is printed alone on standard output. `gateway providers list` shows the providers (docs/providers.md),
     `gateway models catalog` the models that are known.
     """
     from gateway.registry import ModelStore, NewModel, limits
@@ -158,7 +162,7 @@ def show(model: str, as_json: bool) -> None:
 @group.command()
 @click.argument("model", metavar="ID_OR_NAME")
 @click.option("--name", help="A new name.")
-@click.option("--base-url", metavar="URL", help="What /chat/completions is appended to.")
+@click.option("--base-url", metavar="URL", help="Where the upstream is asked, as in https://api.openai.com/v1.")
 @click.option("--model-id", help="The model's name at the upstream.")
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it may be used.")
 @_common_options

@@ -77,6 +77,24 @@ async def test_ollamas_own_listing_is_asked_last(tmp_path: Path) -> None:
     assert told["models"][0]["model"]["id"] == "llama3:8b"
 
 
+@pytest.mark.parametrize(
+    ("answers", "given", "provider"),
+    [
+        ((reply(404), reply(404), answer(TAGS)), (), "ollama"),
+        ((reply(404), reply(404), answer(TAGS)), ("--provider", "openai"), "openai"),
+        ((reply(404), answer(OPENAI)), (), "openai"),
+    ],
+)
+async def test_what_only_ollama_lists_is_asked_by_its_provider(
+    tmp_path: Path, answers: tuple[Behaviour, ...], given: tuple[str, ...], provider: str
+) -> None:
+    async with ScriptedUpstream() as upstream:
+        await discover(tmp_path, upstream.play("o", *answers).removesuffix("/v1"), *given, "--add")
+    environ = {"GATEWAY_DATA_DIR": str(tmp_path)}
+    shown = await asyncio.to_thread(CliRunner().invoke, main, ["models", "list", "--json"], env=environ)
+    assert {model["provider"] for model in json.loads(shown.stdout)} == {provider}
+
+
 async def test_models_are_added_once_with_what_is_said_of_them(tmp_path: Path) -> None:
     async with ScriptedUpstream() as upstream:
         url = upstream.play("r", answer(OPENROUTER))
