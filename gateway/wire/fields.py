@@ -1,14 +1,17 @@
 """The last step of a request on its way out: the model's id, its defaults and its quirks, and the bytes to send."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 
 from gateway.domain import Model, Quirks
 from gateway.requests import ChatRequest
 from gateway.wire.json import decode_value, encode_value
+
+_NOT_MISSED: Final = frozenset(("model", "store", "stream", "stream_options"))
+"""What has been seen to, or is nobody's business but the gateway's."""
 
 
 def written(fields: Mapping[str, msgspec.Raw], model: Model, *, keeps_model: bool) -> dict[str, msgspec.Raw]:
@@ -32,11 +35,22 @@ def asked_model(request: ChatRequest, model: Model) -> str:
     return model.model_id
 
 
-def told(said: Mapping[str, Any], defaults: Mapping[str, Any], quirks: Quirks, *, inner: str = "") -> bytes:
+def told(
+    said: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    quirks: Quirks,
+    *,
+    inner: str = "",
+    request: ChatRequest | None = None,
+) -> bytes:
     """What is said in an upstream's own words, as bytes: the defaults behind it, inside objects too, and the quirks
-    applied. What these omit is also left out of the object called `inner`.
+    applied. What these omit is also left out of the object called `inner`, and is noted in the `request` that said it.
     """
     out = dict(said)
+    if request is not None and quirks.omit:
+        inside = said.get(inner)
+        names = (*said, *(inside if isinstance(inside, Mapping) else ()))
+        request.lose(name for name in names if name in quirks.omit and name not in _NOT_MISSED)
     for name, value in defaults.items():
         if name not in out:
             out[name] = value
@@ -65,6 +79,45 @@ def bent(fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> dict[str, msgspec
     for path, value in inner.items():
         _put(out, path, value)
     return out
+
+
+def unsent(request: ChatRequest, model: Model, fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> list[str]:
+    """The names of what the request says and `bent` leaves out of these fields; the model's defaults are not missed."""
+    if not quirks.omit and not quirks.rename:
+        return []
+    gone = [
+        name
+        for name, value in fields.items()
+        if (name in quirks.omit or _is_said_otherwise(name, fields, quirks))
+        and (name in request.fields or name not in model.parameters)
+        and name not in _NOT_MISSED
+        and (name, bytes(value)) != ("n", b"1")
+        and bytes(value) != b"null"
+    ]
+    return [*gone, *_unsent_of_messages(fields, quirks)]
+
+
+def _is_said_otherwise(name: str, fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> bool:
+    """Whether the place it would have under its other name is taken."""
+    known = quirks.rename.get(name, name)
+    outer, _, inner = known.partition(".")
+    if known == name or outer not in fields:
+        return False
+    said = decode_value(fields[outer]) if inner else None
+    return not inner or not isinstance(said, dict) or inner in said
+
+
+def _unsent_of_messages(fields: Mapping[str, msgspec.Raw], quirks: Quirks) -> Iterator[str]:
+    of_messages = "messages."
+    names = [name.removeprefix(of_messages) for name in quirks.omit if name.startswith(of_messages)]
+    raw = fields.get("messages") if names else None
+    # A search for the word is cheaper than reading, and most requests have none of it.
+    if raw is None or not any(b'"%s"' % name.encode() in bytes(raw) for name in names):
+        return
+    messages = decode_value(raw)
+    for name in sorted(names):
+        if isinstance(messages, list) and any(isinstance(m, dict) and m.get(name) is not None for m in messages):
+            yield name
 
 
 def _put(fields: dict[str, msgspec.Raw], path: str, value: msgspec.Raw) -> None:

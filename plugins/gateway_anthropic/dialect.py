@@ -7,7 +7,7 @@ import msgspec
 
 from gateway import ChatRequest, Model, UpstreamDialect
 from gateway.domain import Quirks
-from gateway.wire.fields import bent, encoded
+from gateway.wire.fields import bent, encoded, unsent
 from gateway.wire.json import decode_value, encode_value
 from gateway.wire.messages import Messages, request_fields
 from gateway.wire.messages.generations import (
@@ -38,10 +38,12 @@ class Claude(Messages):
         fields = request_fields(request, model)
         version = generation(model.model_id)
         if request.dialect != self.name:
-            fields = _thinking_as(version, fields)
+            before, fields = fields, _thinking_as(version, fields)
+            request.lose(name for name in before if name in SAMPLING and name not in fields)
         quirks = model.quirks
         if version is not None and version >= SAMPLING_UNTIL:
             quirks = Quirks(omit=quirks.omit | SAMPLING, rename=quirks.rename)
+        request.lose(unsent(request, model, fields, quirks))
         return encoded(bent(fields, quirks))
 
 

@@ -40,9 +40,9 @@ def write_request(request: ChatRequest, model: Model) -> bytes:
     Raises `InvalidRequest` for what cannot be said without another meaning.
     """
     model_id = asked_model(request, model)
-    body = told(_said(request.prompt, model_id), model.parameters, model.quirks, inner="inferenceConfig")
+    said = _said(request.prompt, model_id)
     request.lose(_lost(request.prompt, model_id))
-    return body
+    return told(said, model.parameters, model.quirks, inner="inferenceConfig", request=request)
 
 
 def _said(prompt: Prompt, model_id: str) -> _Json:

@@ -31,7 +31,7 @@ def write_request(request: ChatRequest, model: Model) -> bytes:
     prompt = request.prompt
     said = {"model": asked_model(request, model), **_said(prompt), "stream": request.stream}
     request.lose(_lost(prompt))
-    return told(said, model.parameters, model.quirks)
+    return told(said, model.parameters, model.quirks, request=request)
 
 
 def _said(prompt: Prompt) -> _Json:

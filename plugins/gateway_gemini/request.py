@@ -6,6 +6,7 @@ from typing import Any, Final
 from gateway import ChatRequest, InvalidRequest, Model
 from gateway.prompt import Message, OpaquePart, Prompt, ResponseFormat, TextPart
 from gateway.wire.fields import asked_model, told
+from gateway.wire.meaning import lost_words
 from gateway_gemini.generations import Generation, generation, thinking_config
 from gateway_gemini.tools import write_choice, write_tools
 from gateway_gemini.turns import TurnWriter
@@ -22,21 +23,26 @@ _CONFIG: Final = (
     "speechConfig",
 )
 """The same within `generationConfig`."""
+_ASKED: Final = frozenset(("extra_body", "google", "logprobs", "thinking", "top_logprobs", "web_search_options"))
+"""What other clients say besides, and has a place."""
 _TOP: Final = frozenset(("contents", "generationConfig", "systemInstruction", "toolConfig", "tools", *_OWN))
 
 
 def write_request(request: ChatRequest, model: Model) -> bytes:
     """The body to send, with the model's defaults and quirks applied."""
-    body = _body(request.prompt, generation(asked_model(request, model)))
-    return told(body, _defaults(model.parameters), model.quirks, inner="generationConfig")
+    body, lost = _body(request.prompt, generation(asked_model(request, model)))
+    request.lose(lost)
+    return told(body, _defaults(model.parameters), model.quirks, inner="generationConfig", request=request)
 
 
-def _body(prompt: Prompt, model: Generation | None) -> _Json:
+def _body(prompt: Prompt, model: Generation | None) -> tuple[_Json, list[str]]:
+    """What the prompt says in Gemini's words, and the names of what has no place there."""
     _refuse_what_would_change(prompt)
     google = _google(prompt.extra)
     system, turns = _hoisted(prompt)
     signs, sees = model is not None and model.signs_calls, model is not None and model.sees_results
-    contents = TurnWriter(turns, signs=signs, sees=sees).contents()
+    writer = TurnWriter(turns, signs=signs, sees=sees)
+    contents = writer.contents()
     instructions = [{"text": part.text} for part in system if isinstance(part, TextPart) and part.text]
     if instructions and not contents:  # there has to be something to answer
         contents, instructions = [{"role": "user", "parts": instructions}], []
@@ -51,7 +57,12 @@ def _body(prompt: Prompt, model: Generation | None) -> _Json:
         "generationConfig": _config(prompt, model, google) or None,
         **{name: google.get(name) for name in _OWN},
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in said.items() if value is not None}, [*writer.lost, *_lost(prompt)]
+
+
+def _lost(prompt: Prompt) -> list[str]:
+    known = {name for name in prompt.extra if name in _ASKED or _camel(name) in (*_OWN, *_CONFIG, "thinkingConfig")}
+    return [*lost_words(prompt, known), *(("parallel_tools",) if prompt.parallel_tools is False else ())]
 
 
 def _config(prompt: Prompt, model: Generation | None, google: Mapping[str, Any]) -> _Json:

@@ -10,7 +10,7 @@ from gateway.protocols import ByteUpstream, Egress
 from gateway.providers.headers import merged
 from gateway.providers.sending import send
 from gateway.secrets import Secret
-from gateway.wire.fields import asked_model, bent, encoded
+from gateway.wire.fields import asked_model, bent, encoded, unsent
 from gateway.wire.json import encode_value
 from gateway.wire.messages import Messages, request_fields
 from gateway_gemini.credentials import AccessToken, ApiKey, credential_of
@@ -119,6 +119,7 @@ class Claude(Messages):
         fields = request_fields(request, model)
         fields.pop("model", None)
         fields.setdefault("anthropic_version", _ANTHROPIC_VERSION)
+        request.lose(unsent(request, model, fields, model.quirks))
         return encoded(bent(fields, model.quirks))
 
 

@@ -30,7 +30,7 @@ def write_request(request: ChatRequest, model: Model) -> bytes:
     prompt = request.prompt
     said = {"model": asked_model(request, model), **_said(prompt), "stream": request.stream}
     request.lose(_lost(prompt))
-    return told(said, _nested(model.parameters), model.quirks, inner="options")
+    return told(said, _nested(model.parameters), model.quirks, inner="options", request=request)
 
 
 def _said(prompt: Prompt) -> _Json:

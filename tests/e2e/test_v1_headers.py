@@ -7,6 +7,7 @@ import anthropic
 import httpx2
 import pytest
 import pytest_asyncio
+from gemini_streams import chunk, text
 from seeding import seed
 from v1_world import worlds
 
@@ -24,6 +25,9 @@ SAID = Behaviour(
 )
 MESSAGE = (canned_messages.start(), *canned_messages.text("a"), *canned_messages.end())
 MESSAGES = Behaviour(headers=(("content-type", "text/event-stream"),), writes=MESSAGE, chunked=True, pause=0)
+GOOGLE = Behaviour(
+    headers=(("content-type", "text/event-stream"),), writes=(chunk(text("a"), finish="STOP"),), chunked=True, pause=0
+)
 TOPOLOGY = {
     *("server-timing", "x-gateway-model", "x-gateway-provider", "x-gateway-attempts", "x-gateway-lane"),
     *("x-ratelimit-remaining-requests", "anthropic-ratelimit-tokens-limit"),
@@ -34,7 +38,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory):
-    async with worlds(tmp_path_factory.mktemp("headers") / "data", providers=("openai", "anthropic")) as world:
+    async with worlds(
+        tmp_path_factory.mktemp("headers") / "data", providers=("openai", "anthropic", "gemini")
+    ) as world:
         yield world
 
 
@@ -45,6 +51,9 @@ async def open_and_strict(tmp_path_factory):
     async with ScriptedUpstream() as upstream:
         models = [
             NewModel(name="chat", base_url=upstream.play("chat", SAID), model_id="up"),
+            NewModel(
+                name="cold", base_url=upstream.play("cold", SAID), model_id="up", quirks={"omit": ["temperature"]}
+            ),
             NewModel(name="claude", base_url=upstream.play("claude", MESSAGES), model_id="up", provider="anthropic"),
         ]
         environ = {
@@ -122,6 +131,17 @@ LOSSY = {**STREAM, "seed": 5, "logit_bias": {"1": 2}}
 async def test_what_has_no_place_upstream_is_named(world):
     answer = await ask(world(MESSAGES, provider="anthropic"), LOSSY)
     assert (answer.status, answer.header("x-gateway-dropped-params")) == (200, "logit_bias, seed")
+
+
+async def test_what_gemini_has_no_place_for_is_named(world):
+    answer = await ask(world(GOOGLE, provider="gemini"), LOSSY)
+    assert (answer.status, answer.header("x-gateway-dropped-params")) == (200, "logit_bias")
+
+
+async def test_what_the_quirks_of_a_model_leave_out_is_refused_where_all_must_be_said(open_and_strict):
+    answer = await open_and_strict("cold", {**STREAM, "temperature": 0.5})
+    assert (answer.status, answer.json()["error"]["param"]) == (400, "temperature")
+    assert (await open_and_strict("cold", STREAM)).status == 200
 
 
 async def test_nothing_is_named_where_nothing_was_left_out(world):

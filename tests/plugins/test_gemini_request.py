@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway import InvalidRequest, Model
+from gateway.domain import Quirks
 from gateway.wire.chat import CHAT_CLIENT
 from gateway.wire.messages import MESSAGES_CLIENT
 from gateway_gemini.dialect import GEMINI
@@ -254,3 +256,14 @@ def test_the_generation_is_told_by_the_id(model_id: str, version: tuple[int, int
 @pytest.mark.parametrize("model_id", ["gemma-3", "gemini-robotics-er-1.5", "endpoints/123", "learnlm-2.0"])
 def test_other_models_take_no_word_about_thinking(model_id: str) -> None:
     assert generation(model_id) is None
+
+
+def test_what_has_no_place_is_named() -> None:
+    said = {"logit_bias": {}, "parallel_tool_calls": False, "top_k": 3, "frequency_penalty": 1, "seed": 1}
+    turns = [{"role": "user", "content": "Hi", "name": "Ann"}]
+    given = json.dumps({"model": "m", "messages": turns, "temperature": 0, **said}).encode()
+    asked = CHAT_CLIENT.read_request(given)
+    GEMINI.write_request(asked, model(quirks=Quirks(omit=frozenset({"temperature"}))))
+    assert set(asked.lost) == {"logit_bias", "parallel_tools", "name", "temperature"}
+    with pytest.raises(InvalidRequest, match="logit_bias"):
+        GEMINI.write_request(msgspec.structs.replace(CHAT_CLIENT.read_request(given), strict=True), model())

@@ -16,7 +16,7 @@ from gateway.wire.chat.legacy_writer import LegacyWriter
 from gateway.wire.chat.reader import ChatReader
 from gateway.wire.chat.request import asking_for_usage
 from gateway.wire.envelope import error_answer
-from gateway.wire.fields import bent, encoded, written
+from gateway.wire.fields import bent, encoded, unsent, written
 from gateway.wire.json import decode_object, decode_value
 from gateway.wire.sse import Sse
 
@@ -44,7 +44,9 @@ class Legacy:
         fields = written(request.fields, model, keeps_model=request.keeps_model)
         if request.adds_usage:
             fields["stream_options"] = asking_for_usage(fields.get("stream_options"))
-        return encoded(bent(fields, Quirks(omit=model.quirks.omit)))
+        quirks = Quirks(omit=model.quirks.omit)
+        request.lose(unsent(request, model, fields, quirks))
+        return encoded(bent(fields, quirks))
 
     def read_answer(self, body: bytes, status: int) -> list[Event]:
         """A whole body that is no stream, as events: a completion, or one `Failure`."""

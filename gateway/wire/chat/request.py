@@ -9,7 +9,7 @@ from gateway.requests import ChatRequest, Fields
 from gateway.wire.chat.fitting import fitted
 from gateway.wire.chat.prompt import CHAT_PROMPTS
 from gateway.wire.chat.proofs import without_foreign
-from gateway.wire.fields import encoded, written
+from gateway.wire.fields import encoded, unsent, written
 from gateway.wire.json import decode_value, encode_value
 
 
@@ -26,6 +26,7 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
     asks = request.adds_usage or (request.stream and request.dialect != "chat")  # others are told without asking
     if asks and "stream_options" not in quirks.omit:
         fields["stream_options"] = asking_for_usage(fields.get("stream_options"))
+    request.lose(unsent(request, model, fields, quirks))
     return encoded(fitted(fields, quirks, choices=request.choices))
 
 

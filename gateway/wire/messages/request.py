@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.domain import Model
 from gateway.requests import ChatRequest
-from gateway.wire.fields import bent, encoded, written
+from gateway.wire.fields import bent, encoded, unsent, written
 from gateway.wire.json import decode_value, encode_value
 from gateway.wire.marks import FOREIGN, is_foreign
 from gateway.wire.messages.prompt import MESSAGES_PROMPTS
@@ -25,7 +25,9 @@ def write_request(request: ChatRequest, model: Model) -> bytes:
 
     Another dialect's request is written from its prompt. Thinking that another upstream has signed stays here.
     """
-    return encoded(bent(request_fields(request, model), model.quirks))
+    fields = request_fields(request, model)
+    request.lose(unsent(request, model, fields, model.quirks))
+    return encoded(bent(fields, model.quirks))
 
 
 def request_fields(request: ChatRequest, model: Model) -> dict[str, msgspec.Raw]:

@@ -5,7 +5,7 @@ from typing import Final
 from gateway.domain import Model
 from gateway.events import Event
 from gateway.requests import ChatRequest
-from gateway.wire.fields import bent, encoded, written
+from gateway.wire.fields import bent, encoded, unsent, written
 from gateway.wire.plain.form import Form
 from gateway.wire.plain.reader import PlainReader, read_body
 from gateway.wire.sse import Sse
@@ -28,7 +28,9 @@ class Plain:
 
     def write_request(self, request: ChatRequest, model: Model) -> bytes:
         """The body to send: as it came, with the model's id, its defaults and its quirks applied."""
-        fields = bent(written(request.fields, model, keeps_model=request.keeps_model), model.quirks)
+        fields = written(request.fields, model, keeps_model=request.keeps_model)
+        request.lose(unsent(request, model, fields, model.quirks))
+        fields = bent(fields, model.quirks)
         if not request.body:
             return encoded(fields)
         return Form(request.body, dict(request.headers)["content-type"]).with_fields(fields)

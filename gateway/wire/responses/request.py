@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.domain import Model, Quirks
 from gateway.requests import ChatRequest
-from gateway.wire.fields import bent, encoded, written
+from gateway.wire.fields import bent, encoded, unsent, written
 from gateway.wire.json import decode_value, encode_value
 from gateway.wire.marks import FOREIGN, is_foreign
 from gateway.wire.responses.prompt import RESPONSES_PROMPTS
@@ -25,7 +25,9 @@ def write_request(
     items = fields.get("input")
     if items is not None and FOREIGN.search(bytes(items)):
         fields["input"] = encode_value(_without_foreign_proofs(decode_value(items)))
-    return encoded(bent(fields, model.quirks if quirks_for is None else quirks_for(fields)))
+    quirks = model.quirks if quirks_for is None else quirks_for(fields)
+    request.lose(unsent(request, model, fields, quirks))
+    return encoded(bent(fields, quirks))
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
