@@ -6,11 +6,12 @@ Health, the control plane, and everything nobody serves.
 from gateway.api.admin import AdminGuard, Condition, Control, Draining, WorkerStatus, admin_guard, admin_router
 from gateway.api.health import health_handlers
 from gateway.api.models_health import models_health_handler
-from gateway.api.refusal import Refusal, refusal
+from gateway.api.refusal import BEGAN, Refusal, refusal
 from gateway.api.unmatched import exception_handlers
 from gateway.api.v1 import chat_handlers, model_handlers, plain_handlers
 
 __all__ = (
+    "BEGAN",
     "AdminGuard",
     "Condition",
     "Control",

@@ -1,10 +1,14 @@
 """Refusals of requests that no surface serves, each in the dialect of the path's prefix."""
 
 import os
+import time
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
+
+from gateway.wire.messages import failure_type
 
 
 class Refusal(NamedTuple):
@@ -18,6 +22,8 @@ class Refusal(NamedTuple):
 _TEXT = "text/plain;charset=UTF-8"
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
+BEGAN: Final = "gateway.began"
+"""Where a request's scope says when it came, on the monotonic clock."""
 _CODES = {
     400: "invalid_request",
     404: "unknown_url",
@@ -30,11 +36,15 @@ _CODES = {
 
 
 def refusal(path: str, status: int, message: str) -> Refusal:
-    """The refusal in the words of `/v1` (OpenAI), `/admin` (RFC 9457), `/api` (the custom route), or plain JSON."""
+    """The refusal in the words of `/v1` (OpenAI), of `/v1/messages` (Anthropic), of `/admin` (RFC 9457), of `/api` (the
+    custom route), or plain JSON.
+    """
+    if _under(path, "/v1/messages"):
+        said = {"type": failure_type(status), "message": message, "details": {"error_code": _code(status)}}
+        return Refusal(status, _JSON, msgspec.json.encode({"type": "error", "error": said}))
     if _under(path, "/v1"):
         kind = "api_error" if status >= 500 else "invalid_request_error"
-        code = _CODES.get(status, "invalid_request")
-        error = {"message": message, "type": kind, "param": None, "code": code}
+        error = {"message": message, "type": kind, "param": None, "code": _code(status)}
         return Refusal(status, _JSON, msgspec.json.encode({"error": error}))
     if _under(path, "/admin"):
         title = HTTPStatus(status).phrase
@@ -44,9 +54,17 @@ def refusal(path: str, status: int, message: str) -> Refusal:
     return Refusal(status, _TEXT if _under(path, "/api") else _JSON, body)
 
 
-def request_id() -> dict[str, str]:
-    """The header that names one answer, for those that are no exchange and so have no name of their own."""
-    return {"x-request-id": os.urandom(16).hex()}
+def own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of answers that are no exchange: a name and, where OpenAI's clients may read it, the time it took."""
+    named = {"x-request-id": os.urandom(16).hex()}
+    path, began = scope["path"], scope.get(BEGAN)
+    if began is None or not _under(path, "/v1") or _under(path, "/v1/messages"):
+        return named
+    return {**named, "openai-processing-ms": str(round(1000 * (time.monotonic() - began)))}
+
+
+def _code(status: int) -> str:
+    return _CODES.get(status, "invalid_request")
 
 
 def _under(path: str, prefix: str) -> bool:

@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.routes import ASGIRoute, HTTPRoute
 from litestar.types import ExceptionHandlersMap, Scope
 
-from gateway.api.refusal import refusal, request_id
+from gateway.api.refusal import own_headers, refusal
 from gateway.errors import GatewayError
 from gateway.wire.envelope import error_answer
 from gateway.wire.messages import error_envelope
@@ -36,29 +36,28 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     headers = dict(error.headers or {})
     if status == 405:
         headers["allow"] = ", ".join(allowed_methods(request.scope["litestar_app"], request.scope))
-    return _respond(path, status, message, headers)
+    return _respond(request.scope, status, message, headers)
 
 
 def _answer_gateway(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if not request.scope["path"].startswith("/v1/"):
-        return _respond(request.scope["path"], error.status, error.message, headers)
+        return _respond(request.scope, error.status, error.message, headers)
     written = error_envelope if "anthropic-version" in request.headers else error_answer
     status, said, body = written(error)
-    return Response(body, status_code=status, headers={**headers, **request_id(), **dict(said)})
+    return Response(body, status_code=status, headers={**headers, **own_headers(request.scope), **dict(said)})
 
 
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _log.error("request_failed", exc_info=error, extra={"fields": {"path": request.scope["path"]}})
-    return _respond(request.scope["path"], 500, "The gateway failed to answer this request.", {})
+    return _respond(request.scope, 500, "The gateway failed to answer this request.", {})
 
 
-def _respond(path: str, status: int, message: str, headers: Mapping[str, str]) -> Response[bytes]:
-    answer = refusal(path, status, message)
+def _respond(scope: Scope, status: int, message: str, headers: Mapping[str, str]) -> Response[bytes]:
+    answer = refusal(scope["path"], status, message)
     # As a header: Litestar would add a second charset to a media type that is text.
-    return Response(
-        answer.body, status_code=status, headers={**headers, **request_id(), "content-type": answer.media_type}
-    )
+    said = {**headers, **own_headers(scope), "content-type": answer.media_type}
+    return Response(answer.body, status_code=status, headers=said)
 
 
 def allowed_methods(app: Litestar, scope: Scope) -> tuple[str, ...]:

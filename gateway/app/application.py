@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from litestar import Router
 from litestar.handlers import BaseRouteHandler
 
 from gateway.api import (
+    BEGAN,
     Condition,
     admin_guard,
     admin_router,
@@ -100,6 +102,7 @@ class Application:
             await self._live(receive, send)
             return
         # A request stays with the routes, and the open lifespans, of the generation it came in on.
+        scope[BEGAN] = time.monotonic()
         held, litestar = self._generations.hold(), self._swap.serving.litestar
         try:
             await litestar(scope, receive, send)

@@ -109,7 +109,41 @@ async def test_every_refusal_has_an_id_and_the_envelope(world, what):
     method, path, status = NO_EXCHANGE[what]
     answer = await (await world().gateway.client.send(method, path, body=b"{}")).finish()
     assert (answer.status, len(answer.header("x-request-id"))) == (status, 32)
+    assert answer.header("openai-processing-ms").isdigit()
     assert set(json.loads(answer.body)["error"]) == {"message", "type", "param", "code"}
+
+
+UNSERVED = {
+    "unmatched": ("GET", "/v1/messages/nothing", 404, "not_found_error"),
+    "an unknown surface below": ("POST", "/v1/messages/batches", 404, "not_found_error"),
+    "wrong method": ("GET", "/v1/messages", 405, "invalid_request_error"),
+    "wrong method below": ("DELETE", "/v1/messages/count_tokens", 405, "invalid_request_error"),
+    "no key": ("POST", "/v1/messages", 401, "authentication_error"),
+}
+
+
+@pytest.mark.parametrize("what", UNSERVED)
+async def test_anthropics_clients_are_refused_in_their_form(world, what):
+    method, path, status, kind = UNSERVED[what]
+    answer = await (await world().gateway.client.send(method, path, body=b"{}")).finish()
+    told = answer.json()
+    assert (answer.status, len(answer.header("x-request-id"))) == (status, 32)
+    assert (told["type"], told["error"]["type"], set(told)) == ("error", kind, {"type", "error"})
+    assert answer.header("openai-processing-ms") is None
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_every_answer_to_openais_clients_says_how_long_it_took(world, stream):
+    here = world(SAID)
+    whole = await ask(here, {**HI, "stream": stream})
+    assert (whole.status, whole.header("openai-processing-ms").isdigit()) == (200, True)
+    listed = [("GET", "/v1/models", 200), ("GET", f"/v1/models/{here.model}", 200), ("GET", "/v1/models/nobody", 404)]
+    headers = [("authorization", f"Bearer {here.key}")]
+    for method, path, status in listed:
+        answer = await (await here.gateway.client.send(method, path, headers=headers)).finish()
+        assert (answer.status, answer.header("openai-processing-ms").isdigit()) == (status, True)
+    mistaken = await ask(here, {"messages": 3})
+    assert (mistaken.status >= 400, mistaken.header("openai-processing-ms").isdigit()) == (True, True)
 
 
 async def test_two_answers_have_two_ids(world):

@@ -10,7 +10,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from gateway import protocols
-from gateway.api.refusal import refusal, request_id
+from gateway.api.refusal import own_headers, refusal
 from gateway.protocols import ClientDialect
 from gateway.wire.chat import CHAT_CLIENT, LEGACY_CLIENT
 from gateway.wire.messages import MESSAGES_CLIENT
@@ -54,6 +54,6 @@ async def _refuse_method(scope: Any, send: Any) -> None:
         (b"content-type", answer.media_type.encode()),
         (b"content-length", str(len(answer.body)).encode()),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in request_id().items()]
+    headers += [(name.encode(), value.encode()) for name, value in own_headers(scope).items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

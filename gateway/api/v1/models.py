@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from gateway import protocols
-from gateway.api.refusal import request_id
+from gateway.api.refusal import own_headers
 from gateway.domain import Model, Principal, Route
 from gateway.errors import ModelNotFound
 from gateway.protocols import Snapshot
@@ -65,10 +65,10 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
     async def list_models(request: Request[Any, Any, Any]) -> Response[ModelList | AnthropicList]:
         listed = _listed(snapshot(), await require(request.scope, "chat"))
         if _ANTHROPIC not in request.headers:
-            return Response(ModelList(listed), headers=request_id())
+            return Response(ModelList(listed), headers=own_headers(request.scope))
         ids = [model.id for model in listed]
         page = AnthropicList([_as_anthropic(m) for m in listed], *(ids[0], ids[-1]) if ids else (None, None))
-        return Response(page, headers=request_id())
+        return Response(page, headers=own_headers(request.scope))
 
     @get("/v1/models/{name:path}", opt={"scope": "chat"})
     async def show_model(
@@ -81,7 +81,9 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
         found = by_id or next((model for model in _listed(snapshot(), principal) if model.id == wanted), None)
         if found is None:
             raise ModelNotFound(f"The model '{wanted}' does not exist or you do not have access to it.", param="model")
-        return Response(_as_anthropic(found) if _ANTHROPIC in request.headers else found, headers=request_id())
+        return Response(
+            _as_anthropic(found) if _ANTHROPIC in request.headers else found, headers=own_headers(request.scope)
+        )
 
     return [list_models, show_model]
 

@@ -2,7 +2,7 @@
 
 from gateway.wire.messages.client import MESSAGES_CLIENT
 from gateway.wire.messages.dialect import MESSAGES, Messages
-from gateway.wire.messages.errors import error_envelope
+from gateway.wire.messages.errors import error_envelope, failure_type
 from gateway.wire.messages.prompt import MESSAGES_PROMPTS
 from gateway.wire.messages.request import request_fields, without_foreign_proofs
 
@@ -12,6 +12,7 @@ __all__ = (
     "MESSAGES_PROMPTS",
     "Messages",
     "error_envelope",
+    "failure_type",
     "request_fields",
     "without_foreign_proofs",
 )

@@ -19,7 +19,7 @@ _TYPES: Final[Mapping[int, str]] = MappingProxyType(
 def failure_envelope(failure: Failure, *, own: bool) -> bytes:
     """What a stream that broke is told with; an upstream of this dialect has named the kind itself."""
     said = failure.native.get("type") if own and isinstance(failure.native, dict) else None
-    kind = said if isinstance(said, str) and said in STATUSES else _type(failure.status)
+    kind = said if isinstance(said, str) and said in STATUSES else failure_type(failure.status)
     return _envelope(failure.message, kind, failure.code)
 
 
@@ -27,7 +27,12 @@ def error_envelope(error: GatewayError) -> tuple[int, Headers, bytes]:
     """Status, headers and body of a failure before the stream: what OpenAI's clients are told, in this form."""
     status, headers, body = error_answer(error)
     said = msgspec.json.decode(body)["error"]
-    return status, headers, _envelope(said["message"], _type(status), said["code"])
+    return status, headers, _envelope(said["message"], failure_type(status), said["code"])
+
+
+def failure_type(status: int) -> str:
+    """The kind of a failure with that status, in Anthropic's words."""
+    return _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
 def _envelope(message: str, kind: str, code: Any) -> bytes:
@@ -35,7 +40,3 @@ def _envelope(message: str, kind: str, code: Any) -> bytes:
     if isinstance(code, str):
         error["details"] = {"error_code": code}
     return msgspec.json.encode({"type": "error", "error": error})
-
-
-def _type(status: int) -> str:
-    return _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
