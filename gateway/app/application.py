@@ -24,9 +24,9 @@ from gateway.api import (
 from gateway.app.door import Listening, PluginDoor
 from gateway.app.log import FieldLogger, configure
 from gateway.app.sinks import CurrentSinks
-from gateway.app.strategies import refuse_unknown_strategies
 from gateway.app.surfaces import Assembler
 from gateway.app.swap import Swap
+from gateway.app.unprovided import refuse_unprovided
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
@@ -81,7 +81,7 @@ class Application:
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
         self._swap = Swap(settings, self._generations, assembler, faults, self.log)
         self._swap.begin()
-        refuse_unknown_strategies(settings, self._swap.serving.generation)
+        refuse_unprovided(settings, self._swap.serving.generation)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property

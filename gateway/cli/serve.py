@@ -114,7 +114,7 @@ def _run_here(settings: "Settings", prepared: _Prepared, listener: socket.socket
 def _run_processes(
     context: Context, settings: "Settings", options: _Options, prepared: _Prepared, listener: socket.socket
 ) -> int:
-    from gateway.app.strategies import refuse_unknown_strategies
+    from gateway.app.unprovided import refuse_unprovided
     from gateway.cli.plugins.dry import dry_run
     from gateway.cli.worker import environment, reloaded, serve_worker
 
@@ -123,7 +123,7 @@ def _run_processes(
     if problems and not options.dev:
         raise plugins.refusal(problems)
     if generation is not None:
-        refuse_unknown_strategies(settings, generation)
+        refuse_unprovided(settings, generation)
     _show_banner(settings, prepared, plugins)
     os.environ.update(environment(settings, context.config))
     if options.dev:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.cli.doctor import machine
 from gateway.cli.doctor.finding import Finding, State, command, failed, ok, warning
@@ -22,7 +22,7 @@ class Examination:
         self._config = config
         self._environ = environ
         self._problems: Sequence[str] = ()
-        self._models: Sequence[Any] = ()
+        self._database: Stored | None = None
         self._settings: Settings | None = None
         try:
             self._settings = load_settings(config, environ)
@@ -63,11 +63,12 @@ class Examination:
             yield finding
             if finding.state is State.FAILED:  # told once: plugins would fail for the same reason
                 sound = settings.model_copy(update={"egress": type(settings.egress)()})
-        if sound is settings and self._models:
+        models = self._database.models if self._database is not None else ()
+        if sound is settings and models:
             from gateway.cli.doctor.base_urls import base_urls
 
-            yield from _looked("base urls", lambda: base_urls(settings, self._models))
-        yield from _looked("plugins", lambda: _plugins(sound, self._repairs, self._models))
+            yield from _looked("base urls", lambda: base_urls(settings, models))
+        yield from _looked("plugins", lambda: _plugins(sound, self._repairs, self._database))
 
     def _told_settings(self) -> Iterator[Finding]:
         for problem in self._problems:
@@ -91,7 +92,7 @@ class Examination:
         yield from _looked("keyring", lambda: storage.keyring(settings))
         stored = storage.Stored(settings)
         yield from _looked("database", lambda: _collected(stored))
-        self._models = stored.models
+        self._database = stored
 
 
 def _collected(stored: "Stored") -> Iterable[Finding]:
@@ -103,10 +104,10 @@ def _collected(stored: "Stored") -> Iterable[Finding]:
     return asyncio.run(collect())
 
 
-def _plugins(settings: Settings, repairs: Repairs, models: Sequence[Any]) -> Iterator[Finding]:
+def _plugins(settings: Settings, repairs: Repairs, stored: "Stored | None") -> Iterator[Finding]:
     from gateway.cli.doctor.plugins import plugins  # imports every plugin's surroundings
 
-    return plugins(settings, repairs, models)
+    return plugins(settings, repairs, stored)
 
 
 def _looked(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

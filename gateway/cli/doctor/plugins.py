@@ -5,8 +5,10 @@ import difflib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gateway.app.unprovided import unprovided
 from gateway.cli.doctor.finding import Finding, command, failed, ok, warning
 from gateway.cli.doctor.hiding import Hidden, typed
+from gateway.cli.doctor.routes import routes
 from gateway.cli.plugins.dry import dry_run
 from gateway.runtime import PluginEntry
 from gateway.runtime.watch import within
@@ -14,13 +16,16 @@ from gateway.settings import Settings, managed_by
 
 if TYPE_CHECKING:
     from gateway.cli.doctor.repairs import Repairs
+    from gateway.cli.doctor.storage import Stored
 
 _CHECK = "plugins"
 _SECONDS = 15.0
 
 
-def plugins(settings: Settings, repairs: "Repairs", models: Sequence[Any]) -> Iterator[Finding]:
-    """Load and assemble them as the server does, run the `check` of their settings, and look for models' providers."""
+def plugins(settings: Settings, repairs: "Repairs", stored: "Stored | None") -> Iterator[Finding]:
+    """Load and assemble them as the server does, run the `check` of their settings, and look for what models and
+    routes need of them.
+    """
     found, generation, problems = dry_run(settings)
     if not found.entries:
         told = "The gateway's own plugins are not installed: nothing is served."
@@ -42,7 +47,11 @@ def plugins(settings: Settings, repairs: "Repairs", models: Sequence[Any]) -> It
     for entry in found.active:
         yield from _own_check(settings, entry)
     if generation is not None:
-        yield from _unprovided(models, generation.providers)
+        for problem in unprovided(settings, generation):
+            yield failed("settings", problem, repairs.of(problem))
+        if stored is not None:
+            yield from _unprovided(stored.models, generation.providers)
+            yield from routes(settings, stored, ("ordered", *generation.strategies))
     yield ok(_CHECK, f"active: {', '.join(entry.name for entry in found.active) or 'none'}")
 
 

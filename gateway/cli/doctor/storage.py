@@ -17,7 +17,7 @@ from gateway.registry import KeyringError, RegistryError, migrations
 from gateway.registry.database import reaching, read
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.postgres import behind_pgbouncer
-from gateway.registry.tables import models, secrets
+from gateway.registry.tables import models, routes, secrets
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ class Stored:
         self._settings = settings
         self.models: Sequence[Any] = ()
         """Id, name, provider and base URL of the enabled models, once `findings` has come so far."""
+        self.ids: Sequence[str] = ()
+        """Of all models."""
+        self.routes: Sequence[Any] = ()
+        """Id, name, strategy and targets of the enabled routes."""
 
     async def findings(self) -> AsyncIterator[Finding]:
         """Whether it answers, has our tables, and is opened by our keyring."""
@@ -133,6 +137,11 @@ class Stored:
                 sa.select(models.c.id, models.c.name, models.c.provider, models.c.base_url).where(models.c.enabled)
             )
             self.models = rows.all()
+            self.ids = (await connection.scalars(sa.select(models.c.id))).all()
+            rows = await connection.execute(
+                sa.select(routes.c.id, routes.c.name, routes.c.strategy, routes.c.targets).where(routes.c.enabled)
+            )
+            self.routes = rows.all()
         for finding in self._sealed(sealed):
             yield finding
 

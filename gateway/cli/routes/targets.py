@@ -125,7 +125,12 @@ def unusable(route: "StoredRoute", models: "Mapping[str, StoredModel]") -> list[
 def told(target: "StoredTarget", models: "Mapping[str, StoredModel]") -> str:
     """A target as it could be written again, by the model's name."""
     model = models.get(target.model)
-    parts = [model.name if model else f"{target.model} (gone)"]
+    return written(target, model.name if model else f"{target.model} (gone)")
+
+
+def written(target: "StoredTarget", model: str) -> str:
+    """A target as it is written, by what its model is called."""
+    parts = [model]
     if target.weight != 1:
         parts.append(f"weight={target.weight:g}")
     if target.priority:

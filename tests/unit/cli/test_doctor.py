@@ -23,6 +23,7 @@ Break: TypeAlias = Callable[[Path, Environ], None]
 
 FAULTS: dict[str, tuple[str, str, Break]] = {}
 """By name: the check that tells it, part of what it tells, and how it is made in a directory and an environment."""
+ID = "11111111-1111-4111-8111-111111111111"
 ACME = """
 from pydantic import BaseModel, SecretStr
 from gateway import hookimpl
@@ -72,6 +73,38 @@ def an_unknown_key_in_a_table(here: Path, environ: Environ) -> None:
 def a_model_of_an_unknown_provider(here: Path, environ: Environ) -> None:
     url = "https://192.0.32.8/v1"
     gateway(environ, "models", "add", "m", "--provider", "gorq", "--base-url", url, "--model-id", "x")
+
+
+@fault("settings", "models.m.provider: no enabled plugin provides the provider 'gorq'; did you mean 'groq'?")
+def a_declared_model_of_an_unknown_provider(here: Path, environ: Environ) -> None:
+    table = '[models.m]\nmodel_id = "x"\nbase_url = "https://192.0.32.8/v1"\nprovider = "gorq"\n'
+    (here / "gateway.toml").write_text(table)
+
+
+def _route(here: Path, environ: Environ, change: str) -> None:
+    """A route over two models, and something wrong with it that no command would have done."""
+    for name in "ab":
+        url = "https://192.0.32.8/v1"
+        gateway(environ, "models", "add", name, "--base-url", url, "--model-id", "x", "--id", f"{name * 8}{ID[8:]}")
+    gateway(environ, "routes", "add", "r", "--target", "a,weight=3,when=tag:x", "--target", "b")
+    with closing(sqlite3.connect(Path(str(environ["GATEWAY_DATA_DIR"])) / "gateway.db")) as database:
+        database.execute(change)
+        database.commit()
+
+
+@fault("routes", "no enabled plugin provides the strategy 'wieghted'; did you mean 'weighted'?")
+def a_route_of_an_unknown_strategy(here: Path, environ: Environ) -> None:
+    _route(here, environ, "UPDATE routes SET strategy = 'wieghted'")
+
+
+@fault("routes", f"there is no model {'b' * 8}-1111-4111-8111-111111111111; the route goes without.")
+def a_route_with_a_target_that_is_gone(here: Path, environ: Environ) -> None:
+    _route(here, environ, "DELETE FROM models WHERE name = 'b'")
+
+
+@fault("routes", "it has no target at all.")
+def a_route_without_a_target(here: Path, environ: Environ) -> None:
+    _route(here, environ, "DELETE FROM models")
 
 
 @fault("settings", "GATEWAY_LOG_LEVEL: ")

@@ -203,6 +203,14 @@ def test_an_unknown_strategy_keeps_the_server_from_starting(tmp_path: Path, work
     )
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_unknown_provider_keeps_the_server_from_starting(tmp_path: Path, workers: str) -> None:
+    text = FILE + '\n[models.odd]\nmodel_id = "x"\nbase_url = "https://192.0.32.8/v1"\nprovider = "gorq"\n'
+    ended = command(tmp_path, "serve", "--port", "0", "--workers", workers, text=text)
+    assert ended.exit_code == 2
+    assert "models.odd.provider: no enabled plugin provides the provider 'gorq'; did you mean 'groq'?" in ended.stderr
+
+
 class Wire:
     """Leads from a port of its own to a database, once it is let."""
 
