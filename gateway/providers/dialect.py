@@ -53,6 +53,10 @@ class DialectProvider:
         """What it carries besides its body, names in lower case; the model's own headers take their place."""
         return (("content-type", "application/json"), ("authorization", f"Bearer {model.api_key.reveal()}".strip()))
 
+    def headers_for(self, request: ChatRequest, model: Model) -> Headers:
+        """The same for one request, for a provider whose paths want different ones."""
+        return self.headers(model)
+
     def connect(self, model: Model) -> ProviderClient:
         """A client for this base URL and credential."""
         return _Client(self, self._egress)
@@ -66,7 +70,7 @@ class _Client:
     async def open(self, request: ChatRequest, attempt: Attempt) -> ByteUpstream:
         provider, model = self._provider, attempt.model
         dialect = provider.spoken(request)
-        headers = merged(with_client(provider.headers(model), request, dialect), model)
+        headers = merged(with_client(provider.headers_for(request, model), request, dialect), model)
         body = dialect.write_request(request, model)
         stream = await send(self._egress, "POST", provider.url(request, model), headers, body, attempt)
         return ByteUpstream(dialect, stream)

@@ -11,11 +11,15 @@ from gateway.wire.plain import PLAIN
 from gateway_cohere.dialect import COHERE
 
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
+_EMBEDDINGS: Final = "/embeddings"
 _ENDINGS: Final = ("/chat", "/v2", "/v1", "/compatibility")
 
 
 class CohereProvider(DialectProvider):
-    """`POST {base_url}/v2/chat`, and what is no chat at the path the client asked for: `/v2/rerank`."""
+    """`POST {base_url}/v2/chat`, and what is no chat at the path the client asked for: `/v2/rerank`.
+
+    Embeddings go to Cohere's compatibility API, which takes and gives them in OpenAI's form.
+    """
 
     name = "cohere"
     dialect: UpstreamDialect = COHERE
@@ -28,7 +32,8 @@ class CohereProvider(DialectProvider):
         base = (model.base_url or self.base_url).rstrip("/")
         for ending in _ENDINGS:
             base = base.removesuffix(ending).rstrip("/")
-        return f"{base}/v2{self.path_of(request)}"
+        path = self.path_of(request)
+        return f"{base}{'/compatibility/v1' if path == _EMBEDDINGS else '/v2'}{path}"
 
     def headers(self, model: Model) -> Headers:
         """The key as a bearer."""

@@ -33,7 +33,11 @@ PATHS = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory):
     """A gateway with models of all of them."""
-    async with worlds(tmp_path_factory.mktemp("native") / "data", providers=tuple(DECLARED)) as world:
+    async with worlds(
+        tmp_path_factory.mktemp("native") / "data",
+        providers=(*DECLARED, "gemini"),
+        api_keys=dict.fromkeys(EMBEDDINGS, "sk-up"),
+    ) as world:
         yield world
 
 
@@ -116,6 +120,26 @@ async def test_a_wrong_checksum_ends_the_answer_where_it_is(world):
             async for piece in await sdk.chat.completions.create(model=here.model, messages=MESSAGES, stream=True):
                 said += [choice.delta.content or "" for choice in piece.choices]
     assert "".join(said) == "Hello"
+
+
+EMBEDDED = b'{"object":"list","data":[{"embedding":[0.5],"index":0}],"usage":{"prompt_tokens":2,"total_tokens":2}}'
+EMBEDDINGS = {
+    "cohere": "/compatibility/v1/embeddings",
+    "gemini": "/v1/openai/embeddings",
+    "ollama": "/v1/embeddings",
+}
+
+
+@pytest.mark.parametrize("provider", EMBEDDINGS)
+async def test_embeddings_pass_to_the_providers_that_take_openais_form(world, provider):
+    here = world(reply(200, EMBEDDED, {"content-type": "application/json"}), provider=provider)
+    answer = await here.ask("/v1/embeddings", {"input": "Hi", "dimensions": 1})
+    assert (answer.status, answer.body) == (200, EMBEDDED)
+    asked = here.upstream.seen(here.model)[-1].request
+    assert asked.target == f"/{here.model}{EMBEDDINGS[provider]}"
+    assert asked.json() == {"input": "Hi", "dimensions": 1, "model": "up"}
+    assert asked.header("authorization") == "Bearer sk-up"
+    assert asked.header("x-goog-api-key") is None
 
 
 async def test_rerank_passes_to_cohere(world):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from seeding import seed
 
 from gateway.registry import NewModel
+from gateway.secrets import Secret
 from gateway.testing.running import RunningGateway
 from gateway.testing.upstream import ScriptedUpstream
 
@@ -33,16 +34,21 @@ class World:
 
 
 @asynccontextmanager
-async def worlds(data_dir, *arguments, providers=("openai",)):
+async def worlds(data_dir, *arguments, providers=("openai",), api_keys=None):
     """A function that takes a provider's next model and gives its upstream something to play.
 
-    `openai+responses` is the provider `openai` with models of that capability.
+    `openai+responses` is the provider `openai` with models of that capability; `api_keys` are by provider.
     """
     async with ScriptedUpstream() as upstream:
         names = {provider: [f"{provider}-{number}" for number in range(MODELS)] for provider in providers}
         models = [
             NewModel(
-                name=name, base_url=upstream.play(name), model_id="up", provider=kind, capabilities=tuple(can.split())
+                name=name,
+                base_url=upstream.play(name),
+                model_id="up",
+                api_key=Secret(api_keys[provider]) if provider in (api_keys or {}) else None,
+                provider=kind,
+                capabilities=tuple(can.split()),
             )
             for provider in providers
             for kind, _, can in [provider.partition("+")]
