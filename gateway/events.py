@@ -1,7 +1,7 @@
 """Frames, events and the answer: what an upstream says, in words every dialect shares."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -97,6 +97,10 @@ class Citation(Event, frozen=True, gc=False):
     native: Any = None
 
 
+MOST_TOKENS: Final = 10**12
+"""That one answer can have; a count beyond it is nobody's, whoever says it."""
+
+
 class Usage(Event, frozen=True, gc=False):
     """Tokens so far, cumulative: the last one counts. A field nobody reported is None."""
 
@@ -106,6 +110,23 @@ class Usage(Event, frozen=True, gc=False):
     cache_write: int | None = None
     reasoning: int | None = None
     native: Any = None
+
+    @property
+    def is_credible(self) -> bool:
+        """Whether nobody has to doubt one of the counts."""
+        return (
+            0 <= (self.input or 0) <= MOST_TOKENS
+            and 0 <= (self.output or 0) <= MOST_TOKENS
+            and 0 <= (self.cache_read or 0) <= MOST_TOKENS
+            and 0 <= (self.cache_write or 0) <= MOST_TOKENS
+            and 0 <= (self.reasoning or 0) <= MOST_TOKENS
+        )
+
+    def credible(self) -> "Usage":
+        """The same without the counts that cannot be: upstreams say them, and sums and columns have to hold them."""
+        said = {name: getattr(self, name) for name in ("input", "output", "cache_read", "cache_write", "reasoning")}
+        wrong = {name: None for name, count in said.items() if not 0 <= (count or 0) <= MOST_TOKENS}
+        return msgspec.structs.replace(self, **wrong)
 
 
 class Finish(Event, frozen=True, gc=False):
@@ -237,7 +258,7 @@ class Answer:
             self.finish[event.choice] = event.reason
             self.finished[event.choice] = event
         elif isinstance(event, Usage):
-            self.usage = event
+            self.usage = event if event.is_credible else event.credible()
         elif isinstance(event, Start):
             self.name, self.model, self.created = event.id, event.model, event.created
         elif kind is End:

@@ -17,7 +17,7 @@ from gateway.requests import ChatRequest
 _BYTES: Final = 4
 _MESSAGE: Final = 4
 _MEDIA: Final = 1000
-_ASKED: Final = ("messages", "system", "tools", "functions", "input", "instructions", "prompt", "documents")
+ASKED: Final = ("messages", "system", "tools", "functions", "input", "instructions", "prompt", "documents")
 """The fields, of any dialect, that a model reads; a few that only steer it are left out."""
 _OUTPUT: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 """How dialects call the most that is to be answered."""
@@ -28,7 +28,7 @@ class Size:
 
     def __init__(self, request: ChatRequest) -> None:
         self._request = request
-        self._bytes = sum(len(memoryview(request.fields[name])) for name in _ASKED if name in request.fields)
+        self._bytes = sum(len(memoryview(request.fields[name])) for name in ASKED if name in request.fields)
         self._tokens: int | None = None
 
     @property

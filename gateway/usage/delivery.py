@@ -1,7 +1,8 @@
 """Carries settled records from the journal to the sinks: in batches, until each sink has taken them."""
 
 import asyncio
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -15,6 +16,8 @@ KEPT: Final = 1_000_000
 """Records that may wait in the file for a sink that fails; beyond it the oldest are given up, and counted."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 30.0
 """Seconds until a sink that failed is tried again, doubled each time."""
+AGAIN: Final = 1.0
+"""Seconds until the file is tried again, where it cannot be read or written."""
 PROMPT: Final = 10.0
 """Seconds that a sink may take for a batch."""
 
@@ -37,6 +40,8 @@ class Delivery:
         self._wake = asyncio.Event()
         self._failing: dict[str, tuple[float, float]] = {}
         """Of a sink that failed: when it is tried again, and how long it was waited for that."""
+        self._again: float | None = None
+        """When the file is tried again, if it failed."""
         self._closing = False
         self.waiting = 0
         """Records in the file that some sink has not taken, counted after each delivery."""
@@ -59,22 +64,34 @@ class Delivery:
             await self._wait()
             self._wake.clear()
             closing = self._closing
-            sinks = list(self._sinks)
-            for name, sink in sinks:
-                if closing or self._is_due(name):
-                    await self._offer(name, sink)
-            if sinks:
-                names = [name for name, _ in sinks]
-                given_up, self.waiting = await self._scribe.ask(partial(forget, sinks=names, keep=KEPT))
-                if given_up:
-                    self.given_up += given_up
-                    self._log.error("usage_given_up", records=given_up)
+            try:
+                await self._deliver(list(self._sinks), closing=closing)
+            except sqlite3.Error as error:
+                if self._again is None:
+                    self._log.error("usage_journal_failing", error=str(error))
+                self._again = asyncio.get_running_loop().time() + AGAIN
+            else:
+                self._again = None
             if closing:
                 return
 
+    async def _deliver(self, sinks: Sequence[tuple[str, UsageSink]], *, closing: bool) -> None:
+        names = [name for name, _ in sinks]
+        for gone in self._failing.keys() - names:
+            del self._failing[gone]
+        for name, sink in sinks:
+            if closing or self._is_due(name):
+                await self._offer(name, sink)
+        if names:
+            given_up, self.waiting = await self._scribe.ask(partial(forget, sinks=names, keep=KEPT))
+            if given_up:
+                self.given_up += given_up
+                self._log.error("usage_given_up", records=given_up)
+
     async def _wait(self) -> None:
         now = asyncio.get_running_loop().time()
-        due = min((when for when, _ in self._failing.values()), default=None)
+        times = [when for when, _ in self._failing.values()]
+        due = min(times if self._again is None else (*times, self._again), default=None)
         try:
             async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                 await self._wake.wait()

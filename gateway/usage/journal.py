@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from gateway.domain import Attempt, UsageRecord
 from gateway.protocols import Logger
 from gateway.usage.delivery import Delivery, Sinks
-from gateway.usage.pages import Durability, adopt, count_settled, open_pages
+from gateway.usage.pages import Durability, adopt, count_all, open_pages
 from gateway.usage.scribe import Scribe
 from gateway.usage.shelf import Shelf
 
@@ -96,7 +96,7 @@ class UsageJournal:
         if (held := self._open) is None:
             return
         await held.delivery.aclose()
-        left = await held.scribe.ask(count_settled)
+        left = await held.scribe.ask(count_all)
         await held.scribe.aclose()
         if left:
             self._log.info("usage_left", records=left)

@@ -54,6 +54,15 @@ def write(pages: sqlite3.Connection, begun: Iterable[UsageRecord], settled: Sequ
         raise
 
 
+def is_writable(record: UsageRecord) -> bool:
+    """Whether the file can hold the record: names and codes come from plugins, and need not be Unicode."""
+    try:
+        _encode(record)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def after(pages: sqlite3.Connection, sink: str, limit: int) -> list[Numbered]:
     """The next records that a sink has not been given, oldest first."""
     rows = pages.execute(
@@ -97,6 +106,12 @@ def count_settled(pages: sqlite3.Connection) -> int:
     """Settled records that are still here."""
     count: int = pages.execute("SELECT count(*) FROM settled").fetchone()[0]
     return count
+
+
+def count_all(pages: sqlite3.Connection) -> int:
+    """Settled records, and attempts that began and were never settled."""
+    begun: int = pages.execute("SELECT count(*) FROM begun").fetchone()[0]
+    return begun + count_settled(pages)
 
 
 def adopt(pages: sqlite3.Connection, orphan: Path) -> int:

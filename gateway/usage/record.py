@@ -5,11 +5,10 @@ from typing import Literal
 
 from gateway.domain import Attempt, Outcome, UsageRecord
 from gateway.events import Usage
+from gateway.size import ASKED
 
 _BYTES_PER_TOKEN = 4
 """Of a prompt, when nobody reports its tokens: the field's rule of thumb."""
-_PROMPTS = ("messages", "prompt")
-"""Fields that hold one."""
 
 
 def usage_record(attempt: Attempt) -> UsageRecord:
@@ -78,5 +77,5 @@ def _usage(attempt: Attempt, outcome: Outcome) -> tuple[Usage, Literal["reported
     request = attempt.exchange.request
     if request is None or not request.is_chat:
         return Usage(), "none"
-    prompt = sum(len(bytes(request.fields[name])) for name in _PROMPTS if name in request.fields)
+    prompt = sum(len(memoryview(request.fields[name])) for name in ASKED if name in request.fields)
     return Usage(input=-(-prompt // _BYTES_PER_TOKEN), output=answer.deltas), "estimated"

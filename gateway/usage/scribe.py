@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from gateway.domain import Attempt, UsageRecord
 from gateway.protocols import Logger
-from gateway.usage.pages import write
+from gateway.usage.pages import is_writable, write
 from gateway.usage.record import begun_record
 
 T = TypeVar("T")
@@ -120,7 +120,6 @@ class Scribe:
         self._gather()
         if not self._begun and not self._settled:
             return True
-        count = len(self._settled)
         try:
             write(self._pages, map(begun_record, self._begun.values()), self._settled)
         except sqlite3.Error as error:
@@ -128,17 +127,31 @@ class Scribe:
                 self._log.error("usage_journal_failing", error=str(error))
             self.failing = True
             return False
+        except (ValueError, OverflowError) as error:
+            self._sort_out(error)
+            return self._commit()
         if self.failing:
             self._log.info("usage_journal_working")
         self.failing = False
+        settled = bool(self._settled)
         self._begun.clear()
         self._settled.clear()
-        if count:
+        if settled:
             try:
                 self._loop.call_soon_threadsafe(self._on_settled)
             except RuntimeError:
                 pass
         return True
+
+    def _sort_out(self, error: Exception) -> None:
+        """Give up the records that no file can hold, so that the others need not wait for them."""
+        for id in [id for id, one in self._begun.items() if not is_writable(begun_record(one))]:
+            del self._begun[id]
+        writable = [record for record in self._settled if is_writable(record)]
+        unwritable = len(self._settled) - len(writable)
+        self.dropped += unwritable
+        self._settled = deque(writable)
+        self._log.error("usage_unwritable", records=unwritable, error=type(error).__name__)
 
     def _gather(self) -> None:
         """An attempt that began and ended since the last commit is written once."""

@@ -8,10 +8,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from accounts import HANG, Sink, attempt, ended
+import msgspec
+from accounts import HANG, Log, Sink, attempt, ended
 
 from gateway.domain import Outcome
-from gateway.usage import delivery, scribe
+from gateway.usage import UsageJournal, delivery, scribe
 
 HERE = Path(__file__).parent
 
@@ -180,6 +181,82 @@ async def test_the_file_stays_bounded_while_a_sink_fails(journals, monkeypatch, 
     await broken.has(5)
     assert broken.ids == [f"e{number}-1" for number in range(7, 12)]
     assert "usage_given_up" in log.names()
+
+
+async def test_delivery_goes_on_after_the_disk_was_full(journals, log, monkeypatch):
+    monkeypatch.setattr(delivery, "AGAIN", 0.05)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(scribe, "AGAIN", 0.05)
+    sink = Sink(broken=ConnectionError("away"))
+    journal = await journals(sink)
+    journal.settled(ended(attempt(1)))
+    await journal.committed()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        sink.broken = None
+        await sink.has(1)  # it has the record, and that cannot be noted
+        async with asyncio.timeout(HANG):
+            while "usage_journal_failing" not in log.names():
+                await asyncio.sleep(0.01)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    journal.settled(ended(attempt(2)))
+    async with asyncio.timeout(HANG):
+        while set(sink.ids) != {"e1-1", "e2-1"}:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_failing_sink_that_is_taken_away_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.01)
+    sinks = Counting([("away", Sink(broken=ConnectionError("away")))])
+    journal = UsageJournal(tmp_path / "usage", sinks, Log())
+    await journal.open()
+    journal.settled(ended(attempt(1)))
+    async with asyncio.timeout(HANG):
+        while not sinks[0][1].asked:
+            await asyncio.sleep(0.01)
+    sinks.clear()
+    await asyncio.sleep(0.1)
+    rounds = sinks.rounds
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert sinks.rounds == rounds
+    await journal.aclose()
+
+
+class Counting(list):
+    """Sinks that know how often somebody went through them."""
+
+    rounds = 0
+
+    def __iter__(self):
+        self.rounds += 1
+        return super().__iter__()
+
+
+async def test_a_record_that_cannot_be_written_is_counted_and_takes_no_other_one_along(journals, log):
+    sink = Sink()
+    journal = await journals(sink)
+    for number, code in enumerate((None, "half of a pair: \ud800", None)):
+        journal.settled(msgspec.structs.replace(ended(attempt(number)), error_code=code))
+    await sink.has(2)
+    assert sink.ids == ["e0-1", "e2-1"]
+    assert journal.dropped == 1
+    assert "usage_unwritable" in log.names()
+    await asyncio.wait_for(journal.committed(), HANG)
+
+
+async def test_what_had_begun_and_was_never_settled_is_lost_after_an_orderly_end_too(journals):
+    journal = await journals(Sink())
+    journal.began(attempt(1))
+    await journal.aclose()
+    sink = Sink()
+    await journals(sink)
+    await sink.has(1)
+    assert sink.records[0].outcome is Outcome.LOST
 
 
 async def test_nothing_is_kept_where_nobody_wants_it(journals, tmp_path):

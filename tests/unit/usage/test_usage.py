@@ -53,6 +53,30 @@ def test_a_client_that_left_is_estimated_and_marked_so():
     assert (record.provenance, record.output_tokens, record.input_tokens) == ("estimated", 2, 8)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"input": b'"12345678901234567890"', "instructions": b'"12345678"'},
+        {"system": b'"12345678"', "messages": b'["1234567890123456"]', "max_tokens": b"9"},
+    ],
+    ids=["responses", "messages"],
+)
+def test_the_prompt_of_every_dialect_is_estimated(fields):
+    attempt = settled(Outcome.CLIENT_ABORT, Text("a"))
+    fields = {name: msgspec.Raw(value) for name, value in fields.items()}
+    attempt.exchange.request = ChatRequest(dialect="d", model="m", stream=True, fields=fields)
+    assert usage_record(attempt).input_tokens == 8
+
+
+@pytest.mark.parametrize("count", [10**13, 10**400, -1])
+def test_a_count_that_nobody_can_believe_is_not_known(count):
+    attempt = settled(Outcome.OK, Text("a"), Finish("stop"), Usage(count, 3, cache_read=2, native="said"), End())
+    attempt.model = msgspec.structs.replace(attempt.model, prices=Prices(1.0, 1.0, 1.0, 1.0))
+    record = usage_record(attempt)
+    assert (record.input_tokens, record.output_tokens, record.cache_read_tokens, record.cost) == (None, 3, 2, None)
+    assert attempt.answer.usage.native == "said"
+
+
 def test_an_attempt_that_brought_nothing_records_nothing():
     record = usage_record(settled(Outcome.UPSTREAM_ERROR))
     assert (record.provenance, record.input_tokens, record.output_tokens) == ("none", None, None)
