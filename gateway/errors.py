@@ -136,13 +136,14 @@ class LookupFailed(GatewayError):
 
 
 class PluginError(GatewayError):
-    """A plugin broke its contract; `plugin` names it."""
+    """A plugin broke its contract; `plugin` names it, `stage` where. That of a provider has no stage."""
 
     status_code, type, code = 503, "api_error", "plugin_error"
 
-    def __init__(self, message: str, *, plugin: str, status: int | None = None) -> None:
+    def __init__(self, message: str, *, plugin: str, stage: str = "", status: int | None = None) -> None:
         super().__init__(message, status=status)
         self.plugin = plugin
+        self.stage = stage
 
 
 class Overloaded(GatewayError):

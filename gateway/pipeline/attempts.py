@@ -15,7 +15,7 @@ from gateway.errors import (
     UpstreamTimeout,
 )
 from gateway.events import Cause, Failure
-from gateway.pipeline.calls import Calls
+from gateway.pipeline.calls import Calls, StrayCancellation, cancelled_by_us
 from gateway.pipeline.clients import ClientCache
 from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.live import Live
@@ -76,6 +76,10 @@ class Attempts:
                 await self._relay(live, attempt, upstream, race)
         except TimeoutError:
             attempt.error = UpstreamTimeout("Request timed out.")
+        except asyncio.CancelledError:
+            if cancelled_by_us():
+                raise
+            attempt.error = map_error(live.generation, StrayCancellation(), attempt, self._calls)
         except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
             attempt.error = map_error(live.generation, error, attempt, self._calls)
             if isinstance(attempt.error, UpstreamError):

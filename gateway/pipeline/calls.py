@@ -15,6 +15,16 @@ LIMIT = 15.0
 """Seconds that one call of a plugin may take before the first byte to the upstream."""
 
 
+class StrayCancellation(RuntimeError):
+    """What a plugin waited for was cancelled, and not by us: a failure like any other."""
+
+
+def cancelled_by_us() -> bool:
+    """Whether somebody has asked this task to end: else a cancellation came up from what a plugin waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Calls:
     """Calls plugins' objects and keeps account of their faults."""
 
@@ -24,11 +34,18 @@ class Calls:
         self._limit = limit
 
     async def within(self, waiting: Awaitable[T], timings: dict[str, float] | None = None, name: str = "") -> T:
-        """The result; raises `TimeoutError` when it takes too long. The time it took is added to `timings`."""
+        """The result; raises `TimeoutError` when it takes too long. The time it took is added to `timings`.
+
+        Only who cancels this task cancels it: what a plugin waited for and was cancelled is `StrayCancellation`.
+        """
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._limit):
                 return await waiting
+        except asyncio.CancelledError as error:
+            if cancelled_by_us():
+                raise
+            raise StrayCancellation from error
         finally:
             if timings is not None:
                 timings[name] = timings.get(name, 0.0) + time.perf_counter() - started
@@ -42,7 +59,7 @@ class Calls:
     def refuse(self, plugin: str, stage: str, error: BaseException) -> NoReturn:
         """Count what a plugin raised, and refuse the exchange: this stage fails closed."""
         self.fault(plugin, stage, error)
-        raise PluginError(f'The plugin "{plugin}" failed.', plugin=plugin) from error
+        raise PluginError(f'The plugin "{plugin}" failed.', plugin=plugin, stage=stage) from error
 
     def judge(self, registered: Registered[Any], stage: str, error: Exception) -> None:
         """A transform raised: a refusal of its own passes, a fault follows the transform's rule."""

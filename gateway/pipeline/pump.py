@@ -8,6 +8,7 @@ from typing import TypeVar
 from gateway.domain import Attempt, Timeouts
 from gateway.errors import GatewayError, Headers, UpstreamBroken
 from gateway.events import Cause, Failure
+from gateway.pipeline.calls import StrayCancellation, cancelled_by_us
 from gateway.pipeline.headers import answer_headers
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.relay import Relay
@@ -159,12 +160,19 @@ class Pump:
                 if out or (self._relay.open and not self._outlet.started):
                     self._write(out)
                     await self._outlet.drained()
+        except asyncio.CancelledError:
+            if cancelled_by_us():
+                raise
+            self._failed(StrayCancellation())
         except Exception as error:  # noqa: BLE001 - a named border: the upstream attempt
-            if not self._done.done():
-                self.error = error
-                self._settle(self._relay.fail(failure_of(error)))
-            return
-        self.end(None)
+            self._failed(error)
+        else:
+            self.end(None)
+
+    def _failed(self, error: Exception) -> None:
+        if not self._done.done():
+            self.error = error
+            self._settle(self._relay.fail(failure_of(error)))
 
     # -- what the client gets --
 

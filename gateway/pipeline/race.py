@@ -35,15 +35,18 @@ class Race:
         self._tasks[attempt] = asyncio.get_running_loop().create_task(running)
 
     def turn_to(self, attempt: Attempt) -> None:
-        """Make it the exchange's last attempt: the one that is spoken of."""
+        """Make it the exchange's last attempt: the one that is spoken of.
+
+        Ends an attempt that has lost and did not take the hint.
+        """
+        if self.winner not in (None, attempt):
+            raise asyncio.CancelledError
         attempts = self._live.exchange.attempts
         attempts.remove(attempt)
         attempts.append(attempt)
 
     def join(self, attempt: Attempt, pump: Pump) -> None:
-        """The attempt's answer comes through this pump; ends an attempt that has lost and did not take the hint."""
-        if self.winner is not None:
-            raise asyncio.CancelledError
+        """The attempt's answer comes through this pump."""
         self._pumps[attempt] = pump
 
     def win(self, attempt: Attempt) -> None:

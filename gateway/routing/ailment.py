@@ -74,7 +74,7 @@ def ailment_of(error: GatewayError) -> Ailment | None:
     if isinstance(error, UpstreamUnreachable):
         return Ailment.CONNECTION
     if isinstance(error, PluginError):
-        return Ailment.PROVIDER
+        return None if error.stage else Ailment.PROVIDER
     return Ailment.SERVER if isinstance(error, UpstreamFault) else None
 
 

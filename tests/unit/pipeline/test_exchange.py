@@ -263,6 +263,58 @@ async def test_what_a_provider_raises_before_content_is_mapped(open_house):
         assert (await house.ask("m")).status == 418
 
 
+class Cancelling:
+    """A provider, and a lookup, whose own task was cancelled by somebody: what it awaits raises that."""
+
+    name = "cancelling"
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def connect(self, model):
+        return self
+
+    async def find(self, name, principal):
+        await self.cancelled("lookup")
+
+    async def open(self, request, attempt):
+        await self.cancelled("open")
+        return EventUpstream(self.events())
+
+    async def events(self):
+        await self.cancelled("events")
+        yield Text("a")
+        await self.cancelled("later")
+        yield End()
+
+    async def cancelled(self, where):
+        if where == self.where:
+            task = asyncio.create_task(asyncio.sleep(HANG))
+            task.cancel()
+            await task
+
+    async def aclose(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "body"),
+    [
+        ("lookup", 500, b"lookup_failed: Model lookup failed."),
+        ("open", 503, b'plugin_error: The provider "cancelling" failed.'),
+        ("events", 503, b'plugin_error: The provider "cancelling" failed.'),
+        ("later", 200, b"a!plugin_error"),
+    ],
+)
+async def test_a_plugin_whose_own_task_was_cancelled_has_failed(open_house, where, status, body):
+    plugin = Cancelling(where)
+    async with open_house(tells=True, providers=[plugin], lookups=[plugin]) as house:
+        house.model("m", provider="cancelling")
+        async with asyncio.timeout(HANG):
+            response = await house.ask("m")
+        assert (response.status, response.body) == (status, body)
+
+
 async def test_a_model_without_its_provider_is_told_so(open_house):
     async with open_house() as house:
         house.model("m", provider="nobody")

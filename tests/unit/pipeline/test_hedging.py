@@ -193,6 +193,36 @@ class Silent:
         pass
 
 
+class Deaf(Silent):
+    """A provider that does not hear when it is told to stop, and answers after all."""
+
+    async def open(self, request, attempt):
+        self.asked += 1
+        if self.asked > LEARNED:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+        return EventUpstream(self._events(hangs=False))
+
+
+async def test_a_loser_that_answers_after_all_is_not_the_attempt_that_is_spoken_of(open_house):
+    async with open_house(tells=True, providers=[Deaf()]) as house:
+        first = house.model("first", provider="silent")
+        house.route("r", first, house.model("spare", ok("spare")), hedge=HEDGE)
+        for _ in range(LEARNED):
+            assert (await house.ask("r")).body == b"1"
+        await house.settled(LEARNED)
+        house.records.all.clear()
+        assert (await house.ask("r")).body == b"spare"
+        records = await house.settled(2)
+        assert [(record.number, record.outcome) for record in records] == [
+            (1, Outcome.SUPERSEDED),
+            (2, Outcome.OK),
+        ]
+        assert [exchange["outcome"] for name, exchange in house.log.events if name == "exchange"][-1] == "ok"
+
+
 async def test_a_provider_of_events_loses_like_any_other(open_house):
     provider = Silent()
     async with open_house(tells=True, providers=[provider]) as house:

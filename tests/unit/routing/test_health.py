@@ -43,6 +43,7 @@ NOT_COUNTING = {
     "stale": StaleConnection(),
     "our own pool": Overloaded(),
     "refused by us": InvalidRequest(),
+    "another plugin": PluginError("", plugin="p", stage="stream_transforms"),
 }
 
 
