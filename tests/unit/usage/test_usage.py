@@ -68,7 +68,7 @@ def test_the_prompt_of_every_dialect_is_estimated(fields):
     assert usage_record(attempt).input_tokens == 8
 
 
-@pytest.mark.parametrize("count", [10**13, 10**400, -1])
+@pytest.mark.parametrize("count", [10**13, 10**400, -1], ids=["many", "huge", "negative"])
 def test_a_count_that_nobody_can_believe_is_not_known(count):
     attempt = settled(Outcome.OK, Text("a"), Finish("stop"), Usage(count, 3, cache_read=2, native="said"), End())
     attempt.model = msgspec.structs.replace(attempt.model, prices=Prices(1.0, 1.0, 1.0, 1.0))
