@@ -222,6 +222,7 @@ NOT_SERVED = {
     "no model on an unknown path": ("/v1/anything", b'{"input":"a"}', 404, "unknown_url"),
     "no JSON on an unknown path": ("/v1/anything", b"hello", 404, "unknown_url"),
     "the account upstream": ("/v1/fine_tuning/jobs", b'{"model":"openai-0"}', 404, "unknown_url"),
+    "the account upstream, in capitals": ("/v1/Fine_Tuning/jobs", b'{"model":"openai-0"}', 404, "unknown_url"),
     "keys to the upstream": ("/v1/realtime/client_secrets", b'{"model":"openai-0"}', 404, "unknown_url"),
     "a way up": ("/v1/a/../../admin", b'{"model":"openai-0"}', 404, "unknown_url"),
     "a way up, encoded": ("/v1/a/%2e%2e/%2e%2e/admin", b'{"model":"openai-0"}', 404, "unknown_url"),

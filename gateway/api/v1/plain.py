@@ -52,7 +52,7 @@ def _others(serve: Serve) -> list[HTTPRouteHandler]:
     @route("/v1/{rest:path}", http_method=_METHODS, opt={"scope": "chat"})
     async def pass_on(request: Request[Any, Any, Any], rest: FromPath[str]) -> Response[None]:
         segments = rest.removeprefix("/").split("/")
-        if request.method != "POST" or segments[0] in _KEPT or not _SEGMENTS.fullmatch(rest):
+        if request.method != "POST" or segments[0].lower() in _KEPT or not _SEGMENTS.fullmatch(rest):
             raise NotFoundException
         return _Exchange(serve, _client(rest, request.scope, known=False))
 
