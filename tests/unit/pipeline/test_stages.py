@@ -300,19 +300,6 @@ async def test_a_step_that_fails_ends_the_answer_visibly_or_is_skipped(open_hous
         assert (await house.ask("m")).body == b"AB"
 
 
-async def test_a_transform_that_cannot_start_counts_against_no_model_and_asks_no_other_one(open_house):
-    class Broken:
-        def start(self, exchange):
-            raise RuntimeError("no")
-
-    async with open_house(stream_transforms=[Broken()]) as house:
-        house.route("r", house.model("one", ok("a")), house.model("two", ok("b")))
-        for _ in range(3):
-            assert (await house.ask("r")).status == 503
-        assert house.pipeline.health.report() == []
-        assert (len(house.upstream.seen("one")), house.upstream.seen("two")) == (3, [])
-
-
 async def test_a_client_that_leaves_while_a_step_waits_closes_the_upstream(open_house):
     waiting = asyncio.Event()
 
