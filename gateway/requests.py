@@ -61,6 +61,10 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How `fields` say a prompt; None where nobody can read them as one."""
     adds_usage: bool = False
     """Whether the upstream is asked for usage although the client was not: that one event is then kept from it."""
+    method: str = "POST"
+    """How its dialect is asked."""
+    answer: str = ""
+    """The client's id of an answer that an upstream keeps, where the request is about one: its model is asked."""
     path: str = ""
     """Where its dialect is asked below a base URL, such as `/embeddings`; empty where every upstream knows."""
     body: bytes = b""

@@ -8,7 +8,7 @@ from gateway.api.health import health_handlers
 from gateway.api.models_health import models_health_handler
 from gateway.api.refusal import BEGAN, Refusal, refusal
 from gateway.api.unmatched import exception_handlers
-from gateway.api.v1 import chat_handlers, model_handlers, plain_handlers
+from gateway.api.v1 import chat_handlers, kept_handlers, model_handlers, plain_handlers
 
 __all__ = (
     "BEGAN",
@@ -23,6 +23,7 @@ __all__ = (
     "chat_handlers",
     "exception_handlers",
     "health_handlers",
+    "kept_handlers",
     "model_handlers",
     "models_health_handler",
     "plain_handlers",

@@ -26,6 +26,7 @@ from gateway.pipeline.outcomes import settle_attempt
 from gateway.pipeline.plain import plain_relay
 from gateway.pipeline.pump import Pump
 from gateway.pipeline.race import Race
+from gateway.pipeline.recall import naming_of
 from gateway.pipeline.steps import start_steps
 from gateway.pipeline.waiting import WaitingPump
 from gateway.protocols import ByteUpstream, Upstream
@@ -120,7 +121,8 @@ class Attempts:
                 naming = self._names.of(attempt, dialect, request)
                 relay = relay_for(upstream, dialect, request, steps=steps, observers=observers, naming=naming)
             else:
-                relay = plain_relay(upstream, dialect, request, observers=observers)
+                told = naming_of(self._names, attempt, request)
+                relay = plain_relay(upstream, dialect, request, observers=observers, naming=told)
             attempt.answer, attempt.lane = relay.answer, relay.lane
             kind = WaitingPump if relay.waits else Pump
             headers = relay.headers if relay.headers is not None else WHOLE if relay.whole else dialect.headers

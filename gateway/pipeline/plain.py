@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.events import Answer, Cause, End, Failure, Frame
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.lanes import ExactRelay, WholeRelay
+from gateway.pipeline.names import Naming
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.relay import Relay
 from gateway.protocols import ByteUpstream, ClientDialect, Upstream
@@ -12,7 +13,12 @@ from gateway.requests import ChatRequest
 
 
 def plain_relay(
-    upstream: Upstream, dialect: ClientDialect, request: ChatRequest, *, observers: Observers | None
+    upstream: Upstream,
+    dialect: ClientDialect,
+    request: ChatRequest,
+    *,
+    observers: Observers | None,
+    naming: Naming | None = None,
 ) -> Relay:
     """The relay of one attempt, by what the upstream says its answer is."""
     assert isinstance(upstream, ByteUpstream)
@@ -23,12 +29,12 @@ def plain_relay(
     relay: Relay
     if kind == "text/event-stream":
         intake = Intake(upstream.dialect, content_type=content_type, lenient=False)
-        relay = StreamRelay(intake, writer, answer, observers=observers, withholds_usage=False)
+        relay = StreamRelay(intake, writer, answer, observers=observers, withholds_usage=False, naming=naming)
         relay.headers = (("content-type", content_type), ("cache-control", "no-cache"))
         return relay
     if kind == "application/json" or kind.endswith("+json") or kind == "text/html":
         intake = Intake(upstream.dialect, content_type=content_type, lenient=False)
-        relay = WholeRelay(intake, writer, answer, steps=None, observers=observers, same=True)
+        relay = WholeRelay(intake, writer, answer, steps=None, observers=observers, same=True, naming=naming)
     else:
         relay = OpaqueRelay(None, writer, answer, observers=observers, lane="exact")
     relay.headers = (("content-type", content_type),) if content_type else ()
@@ -63,7 +69,7 @@ class StreamRelay(ExactRelay):
             self.open = True
         if self._observers is not None:
             self._observers.tell(events)
-        return frame.raw
+        return frame.raw if self._naming is None else self._naming.spliced(frame.raw, None)
 
 
 class OpaqueRelay(Relay):

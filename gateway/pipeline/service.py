@@ -25,6 +25,7 @@ from gateway.pipeline.names import AnswerNames
 from gateway.pipeline.outcomes import outcome_of
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import SLOW_CLIENT
+from gateway.pipeline.recall import hold_to_maker, recalled
 from gateway.pipeline.router import Router
 from gateway.pipeline.settled import tell_settled
 from gateway.pipeline.stages import admit, authenticate, go_on, look_up, transform
@@ -173,10 +174,15 @@ class Pipeline:
             exchange.request = forwarding(dialect.read_request(body), dialect, scope)
             if strict(exchange, always=self._strict):
                 exchange.request = msgspec.structs.replace(exchange.request, strict=True)
+            if exchange.request.answer:
+                exchange.request = recalled(self._names, exchange.request, exchange.principal)
             exchange.route = await look_up(generation, exchange, calls)
             await admit(generation, exchange, calls, live.acquired)
             exchange.request = await transform(generation, exchange, calls)
-            go_on(exchange, dialect, self._names)
+            if exchange.request.answer:
+                hold_to_maker(generation, exchange, calls)
+            else:
+                go_on(exchange, dialect, self._names)
             await self._router.run(live)
         except ClientLeft:
             live.cause = Cause.CLIENT_GONE

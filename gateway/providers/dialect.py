@@ -72,7 +72,7 @@ class _Client:
         dialect = provider.spoken(request)
         headers = merged(with_client(provider.headers_for(request, model), request, dialect), model)
         body = dialect.write_request(request, model)
-        stream = await send(self._egress, "POST", provider.url(request, model), headers, body, attempt)
+        stream = await send(self._egress, request.method, provider.url(request, model), headers, body, attempt)
         return ByteUpstream(dialect, stream)
 
     async def aclose(self) -> None:

@@ -14,13 +14,13 @@ from gateway.providers.vendors import Vendor, Vendors
 from gateway.secrets import Secret
 from gateway.wire.chat import CHAT, LEGACY
 from gateway.wire.plain import PLAIN
-from gateway.wire.responses import RESPONSES
+from gateway.wire.responses import KEPT, RESPONSES
 from gateway_azure.entra import Application, EntraTokens, application_in
 from gateway_azure.places import is_v1, url
 from gateway_azure.settings import Settings
 
 _DIALECTS: Final[Mapping[str, UpstreamDialect]] = MappingProxyType(
-    {d.name: d for d in (CHAT, LEGACY, PLAIN, RESPONSES)}
+    {d.name: d for d in (CHAT, LEGACY, PLAIN, RESPONSES, KEPT)}
 )
 _PATHS: Final = {CHAT.name: "/chat/completions", RESPONSES.name: "/responses"}
 _HEADERS: Final[Headers] = (
@@ -48,7 +48,7 @@ class AzureProvider:
 
     def speaks_for(self, model: Model) -> frozenset[str]:
         """The dialects whose requests that model is asked as they are; deployments have no responses."""
-        return self.speaks | {RESPONSES.name} if is_v1(model.base_url) else self.speaks
+        return self.speaks | {RESPONSES.name, KEPT.name} if is_v1(model.base_url) else self.speaks
 
     def connect(self, model: Model) -> ProviderClient:
         """A client for this base URL and credential; raises `ModelMisconfigured` for a key that is none."""
@@ -109,7 +109,7 @@ class _Client:
         model = attempt.model
         where = url(model.base_url, _PATHS.get(dialect.name) or request.path, model.model_id)
         headers = merged(with_client((*_HEADERS, *proof), request, dialect), model)
-        return await send(self._egress, "POST", where, headers, body, attempt)
+        return await send(self._egress, request.method, where, headers, body, attempt)
 
 
 def _bearer(token: Secret) -> Headers:

@@ -14,9 +14,9 @@ from gateway.providers.headers import merged, with_client
 from gateway.providers.vendors import Vendor
 from gateway.wire.chat import CHAT, LEGACY
 from gateway.wire.plain import PLAIN
-from gateway.wire.responses import RESPONSES
+from gateway.wire.responses import KEPT, RESPONSES
 
-ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({LEGACY.name: LEGACY, PLAIN.name: PLAIN})
+ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({d.name: d for d in (LEGACY, PLAIN, KEPT)})
 """The dialects besides chat completions, by name."""
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
@@ -56,7 +56,7 @@ class Destination:
         """
         model, dialect = attempt.model, self.dialect(request, attempt.model)
         body = await self._egress.send(
-            "POST",
+            request.method,
             self._base_url + (_PATHS.get(dialect.name) or request.path),
             headers=_checked(merged(with_client(self._headers, request, dialect), model)),
             body=self._written(request, model, dialect),

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from gateway import Model, Provider, ProviderClient
 from gateway.protocols import Egress
 from gateway.providers.vendors import Vendor, Vendors
-from gateway.wire.chat import CHAT
-from gateway.wire.responses import RESPONSES
-from gateway_openai.destination import ALSO, Destination
+from gateway.wire.chat import CHAT, LEGACY
+from gateway.wire.plain import PLAIN
+from gateway.wire.responses import KEPT, RESPONSES
+from gateway_openai.destination import Destination
 from gateway_openai.direct import DirectClient
 from gateway_openai.library import Library
 from gateway_openai.settings import Lane, Settings
@@ -25,7 +26,7 @@ class OpenAIProvider:
     called after.
     """
 
-    speaks = frozenset((CHAT.name, *ALSO))
+    speaks = frozenset((CHAT.name, LEGACY.name, PLAIN.name))
 
     def __init__(self, egress: Egress, lane: Lane, table: Vendors | None = None, name: str = OPENAI) -> None:
         self._egress = egress
@@ -39,7 +40,7 @@ class OpenAIProvider:
     def speaks_for(self, model: Model) -> frozenset[str]:
         """The dialects whose requests that model is asked as they are."""
         can = model.capabilities | self._vendor(model).capabilities
-        return self.speaks | {RESPONSES.name} if RESPONSES.name in can else self.speaks
+        return self.speaks | {RESPONSES.name, KEPT.name} if RESPONSES.name in can else self.speaks
 
     def connect(self, model: Model) -> ProviderClient:
         """A client for this model's base URL and credential."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
-from litestar import asgi
+from litestar import Response, asgi
 from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
@@ -45,6 +45,22 @@ def exchange_handler(path: str, dialect: Callable[[Scope], ClientDialect], serve
         await serve(scope, receive, cast("protocols.Send", send), dialect(scope))
 
     return handle
+
+
+class ExchangeResponse(Response[None]):
+    """A response that the pipeline writes: for paths with parameters, which raw handlers cannot have."""
+
+    def __init__(self, serve: Serve, dialect: ClientDialect) -> None:
+        super().__init__(None)
+        self._serve = serve
+        self._dialect = dialect
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """What Litestar calls with the request's own `scope`, `receive` and `send`."""
+        return self._answer
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._serve(scope, receive, cast("protocols.Send", send), self._dialect)
 
 
 async def _refuse_method(scope: Any, send: Any) -> None:

@@ -2,16 +2,15 @@
 
 import re
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from litestar import Request, Response, post, route
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.params import FromPath
-from litestar.types import Receive, Scope, Send
+from litestar.types import Scope
 
-from gateway import protocols
-from gateway.api.v1.chat import Serve, exchange_handler
+from gateway.api.v1.chat import ExchangeResponse, Serve, exchange_handler
 from gateway.errors import UnknownUrl
 from gateway.wire.messages import error_envelope
 from gateway.wire.plain import PlainClient
@@ -54,7 +53,7 @@ def _others(serve: Serve) -> list[HTTPRouteHandler]:
         segments = rest.removeprefix("/").split("/")
         if request.method != "POST" or segments[0].lower() in _KEPT or not _SEGMENTS.fullmatch(rest):
             raise NotFoundException
-        return _Exchange(serve, _client(rest, request.scope, known=False))
+        return ExchangeResponse(serve, _client(rest, request.scope, known=False))
 
     @post("/v1/models/{name:path}", opt={"scope": "chat"})
     async def refuse_gemini(name: FromPath[str]) -> None:
@@ -66,22 +65,6 @@ def _others(serve: Serve) -> list[HTTPRouteHandler]:
         )
 
     return [pass_on, refuse_gemini]
-
-
-class _Exchange(Response[None]):
-    """A response that the pipeline writes."""
-
-    def __init__(self, serve: Serve, dialect: PlainClient) -> None:
-        super().__init__(None)
-        self._serve = serve
-        self._dialect = dialect
-
-    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        """What Litestar calls with the request's own `scope`, `receive` and `send`."""
-        return self._answer
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._serve(scope, receive, cast("protocols.Send", send), self._dialect)
 
 
 def _client(path: str, scope: Scope, *, known: bool = True) -> PlainClient:
