@@ -99,7 +99,11 @@ def _sum(row: sa.Row[Any]) -> Sum:
 
 
 def _row(record: UsageRecord) -> dict[str, Any]:
-    row = msgspec.structs.asdict(record)
+    # PostgreSQL's text holds no NUL, and an upstream may put one into its error code: one row would hold up all others.
+    row = {
+        name: said.replace("\0", "\ufffd") if isinstance(said, str) else said
+        for name, said in msgspec.structs.asdict(record).items()
+    }
     row["user_id"] = row.pop("owner")
     row["started_at"] = datetime.fromtimestamp(record.started_at, UTC)
     row["outcome"] = record.outcome.value

@@ -101,3 +101,9 @@ async def test_old_rows_are_deleted_when_asked(store):
 async def test_no_records_are_no_statement(store):
     await store.add([])
     assert await store.sums("model") == []
+
+
+async def test_what_a_database_cannot_hold_keeps_nothing_else_out(store):
+    await store.add([record("a1", error_code="a\0b", finish_reason="\0"), record("a2")])
+    (total,) = await store.sums("model")
+    assert total.attempts == 2
