@@ -97,17 +97,30 @@ class RawExchange:
             self.response.complete = True
         return data
 
-    async def finish(self) -> RawResponse:
-        """Read what is left and close; never raises for a connection that ends early."""
+    async def read(self) -> RawResponse:
+        """Read what is left; never raises for a connection that ends early."""
         try:
             if self.response.status is None:
                 await self.head()
             await self._read_body()
         except ConnectionError as error:
             self.response.error = str(error)
+        return self.response
+
+    async def finish(self) -> RawResponse:
+        """Read what is left and close; never raises for a connection that ends early."""
+        try:
+            return await self.read()
         finally:
             await self.leave()
-        return self.response
+
+    def again(self, request: bytes) -> "RawExchange":
+        """Send these bytes on the same connection, once the answer before has been read."""
+        return RawExchange(self._socket, request)
+
+    def half_close(self) -> None:
+        """Say that nothing more will be sent, and go on listening."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     async def _read_body(self) -> None:
         if self._is_head or self.response.status in (204, 304):
@@ -137,19 +150,25 @@ class RawExchange:
 
 
 class RawClient:
-    """Sends requests, each on a connection of its own."""
+    """Sends requests, each on a connection of its own, unless its exchange is asked `again`."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
 
-    async def send(self, method: str, path: str, *, headers: HeaderList = (), body: bytes = b"") -> RawExchange:
-        """Send a request and return without waiting for anything."""
-        fields = [("host", f"{self.host}:{self.port}"), ("connection", "close"), *headers]
+    def encoded(
+        self, method: str, path: str, *, headers: HeaderList = (), body: bytes = b"", keep_alive: bool = False
+    ) -> bytes:
+        """The bytes of a request."""
+        fields = [("host", f"{self.host}:{self.port}"), *([] if keep_alive else [("connection", "close")]), *headers]
         if body or method in ("POST", "PUT", "PATCH"):
             fields.append(("content-length", str(len(body))))
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-        return await self.send_bytes(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body)
+        return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+
+    async def send(self, method: str, path: str, *, headers: HeaderList = (), body: bytes = b"") -> RawExchange:
+        """Send a request and return without waiting for anything."""
+        return await self.send_bytes(self.encoded(method, path, headers=headers, body=body))
 
     async def send_bytes(self, request: bytes) -> RawExchange:
         """Send these bytes, whatever they are, on a new connection."""

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from control_plane import Admin, config
-from fault_world import PROBE
 from gemini_streams import HEAD, chunk, counted, event, text
 from seeding import seed
 
@@ -19,6 +19,7 @@ from gateway.testing import canned_messages, faults
 from gateway.testing.running import RunningGateway
 from gateway.testing.upstream import ScriptedUpstream, chat_events, reply, stream
 
+PROBE = Path(__file__).parents[1] / "probe.py"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HANG = 60
 CLIENTS = 6

@@ -1,0 +1,127 @@
+"""What upstreams of each dialect say: the same answer, "part" and "ial", in pieces that faults are put between."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from gateway.testing import canned_messages
+
+
+class Pieces(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer in one dialect, and what can be wrong in it."""
+
+    name: str
+    text: bytes
+    """All events up to the first content, which says "part"."""
+    more: bytes
+    """An event that says "ial"."""
+    stop: bytes
+    """The events that say the answer is finished."""
+    done: bytes
+    """What comes after them."""
+    error: bytes
+    """An error event that says "full"."""
+    whole: bytes
+    """The answer "partial" as one JSON object."""
+
+    def saying(self, word: bytes) -> bytes:
+        """The event that says "ial", with other bytes instead."""
+        return self.more.replace(b"ial", word)
+
+    def all(self) -> bytes:
+        """The whole stream."""
+        return self.text + self.more + self.stop + self.done
+
+
+def _data(said: Any, name: str | None = None) -> bytes:
+    return (f"event: {name}\n" if name else "").encode() + b"data: " + json.dumps(said).encode() + b"\n\n"
+
+
+def _chat() -> Pieces:
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        return _data({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+    message = {"role": "assistant", "content": "partial"}
+    return Pieces(
+        name="chat",
+        text=chunk({"role": "assistant", "content": ""}) + chunk({"content": "part"}),
+        more=chunk({"content": "ial"}),
+        stop=chunk({}, "stop"),
+        done=b"data: [DONE]\n\n",
+        error=_data({"error": {"message": "full", "code": 503}}),
+        whole=json.dumps({"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode(),
+    )
+
+
+def _completions() -> Pieces:
+    def chunk(text: str, finish: str | None = None) -> bytes:
+        return _data({"id": "c", "model": "m", "choices": [{"index": 0, "text": text, "finish_reason": finish}]})
+
+    choice = {"index": 0, "text": "partial", "finish_reason": "stop"}
+    return Pieces(
+        name="completions",
+        text=chunk("part"),
+        more=chunk("ial"),
+        stop=chunk("", "stop"),
+        done=b"data: [DONE]\n\n",
+        error=_data({"error": {"message": "full", "code": 503}}),
+        whole=json.dumps({"id": "c", "choices": [choice]}).encode(),
+    )
+
+
+def _messages() -> Pieces:
+    begin, part, ial, stop = canned_messages.text("part", "ial")
+    delta, end = canned_messages.end()
+    content = [{"type": "text", "text": "partial"}]
+    whole = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    return Pieces(
+        name="messages",
+        text=canned_messages.start() + begin + part,
+        more=ial,
+        stop=stop + delta,
+        done=end,
+        error=canned_messages.event("error", error={"type": "overloaded_error", "message": "full"}),
+        whole=json.dumps({**whole, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}).encode(),
+    )
+
+
+def _responses() -> Pieces:
+    item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant"}
+    part = {"type": "output_text", "text": "partial", "annotations": [], "logprobs": []}
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    error = {"code": "server_error", "message": "full"}
+
+    def event(name: str, number: int, **said: Any) -> bytes:
+        return _data({"type": name, "sequence_number": number, **said}, name)
+
+    def response(status: str, *output: Any, **more: Any) -> dict[str, Any]:
+        said = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": status, **more}
+        return {**said, "output": list(output)}
+
+    whole = response("completed", {**item, "content": [part]}, usage={"input_tokens": 1, "output_tokens": 1})
+    return Pieces(
+        name="responses",
+        text=event("response.created", 0, response=response("in_progress"))
+        + event("response.output_item.added", 1, output_index=0, item={**item, "content": []})
+        + event("response.content_part.added", 2, **place, part={**part, "text": ""})
+        + event("response.output_text.delta", 3, **place, delta="part"),
+        more=event("response.output_text.delta", 4, **place, delta="ial"),
+        stop=event("response.output_text.done", 5, **place, text="partial")
+        + event("response.content_part.done", 6, **place, part=part)
+        + event("response.output_item.done", 7, output_index=0, item={**item, "content": [part]})
+        + event("response.completed", 8, response=whole),
+        done=b"",
+        error=event("response.failed", 4, response=response("failed", error=error)),
+        whole=json.dumps(whole).encode(),
+    )
+
+
+def _plain() -> Pieces:
+    """An answer that is no chat: there are only whole ones."""
+    whole = b'{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"model":"m"}'
+    return Pieces(name="plain", text=b"", more=b"", stop=b"", done=b"", error=b"", whole=whole)
+
+
+PIECES = {pieces.name: pieces for pieces in (_chat(), _completions(), _messages(), _responses(), _plain())}
