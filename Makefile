@@ -6,7 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey soak lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults soak lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-pgbouncer  run every test of PostgreSQL through a pgbouncer in transaction mode"
 	@echo "make check        style, types, imports, and what plugins were promised"
 	@echo "make author-journey  from a clean environment to a tested plugin of every kind, with a stopwatch"
+	@echo "make faults       ask every surface every way an upstream fails; print the table and write it into docs/reliability.md"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
 	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make lock         write requirements.lock anew (needs uv)"
@@ -40,6 +41,9 @@ check: .venv/installed
 
 author-journey:
 	$(PYTHON) tests/author_journey.py
+
+faults: .venv/installed
+	GATEWAY_TEST_FAULTS=all GATEWAY_TEST_REPORT=docs/reliability.md $(BIN)/python -m pytest -q -s tests/faults
 
 soak: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py

@@ -1,7 +1,7 @@
-"""What a client was told, read from the bytes it got: did the answer end properly, with an error, cut, or only seemingly?
+"""What a client was told, read from the bytes it got: did the answer end properly, with an error, cut, or seemingly?
 
-The contract: an answer ends with its dialect's proper end, or with an error that the client can see. `PRETENDED` is what
-must never be: the message is over, nothing is wrong with it, and the answer is not complete.
+The contract: an answer ends with its dialect's proper end, or with an error that the client can see. `PRETENDED` is
+what must never be: the message is over, nothing is wrong with it, and the answer is not complete.
 """
 
 import json

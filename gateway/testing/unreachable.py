@@ -1,4 +1,4 @@
-"""Upstreams that nobody can talk to: nobody listens, nobody accepts, or what answers does not speak TLS as it should."""
+"""Upstreams that nobody can talk to: none listens, none accepts, or what answers does not speak TLS as it should."""
 
 import asyncio
 import datetime

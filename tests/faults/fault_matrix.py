@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
+from fault_cases import Case
 from fault_dialects import PIECES
-from fault_table import HEADER, KEY, Case
+from fault_table import HEADER, KEY
 from seeding import seed
 
 from gateway.registry import Database, NewModel

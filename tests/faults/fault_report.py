@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
+from fault_cases import Case
 from fault_matrix import Result
-from fault_table import FAULTS, Case
+from fault_table import FAULTS
 
 from gateway.testing.told import Ending
 
@@ -30,10 +32,10 @@ def table(results: Mapping[str, Result], cases: Sequence[Case]) -> str:
         f"| row | fault | {' | '.join(SURFACES.values())} | attempts |",
         f"|---|---|{'---|' * len(SURFACES)}---|",
     ]
-    for name, fault in FAULTS.items():
+    for name, fault in sorted(FAULTS.items(), key=lambda item: item[1].row):
         mine = [case for case in cases if case.name == name]
         cells = [_cell(results, [case for case in mine if case.shape.surface == surface]) for surface in SURFACES]
-        attempts = sorted({", ".join(case.expected.outcomes) for case in mine})
+        attempts = sorted({_counted(case.expected.outcomes) for case in mine})
         lines.append(f"| {fault.row} | {name} | {' | '.join(cells)} | {'<br>'.join(attempts)} |")
     return "\n".join(lines) + "\n"
 
@@ -42,6 +44,12 @@ def write(text: str, page: Path) -> None:
     """Put the table between the page's markers."""
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def _counted(outcomes: Sequence[str]) -> str:
+    """The outcomes of an exchange's attempts, the same ones together."""
+    runs = [(outcome, len(list(same))) for outcome, same in groupby(outcomes)]
+    return ", ".join(outcome if count == 1 else f"{count} x {outcome}" for outcome, count in runs)
 
 
 def _cell(results: Mapping[str, Result], cases: Sequence[Case]) -> str:

@@ -1,13 +1,13 @@
 """The matrix: every fault of an upstream, and what has to come of it on every surface (rows of the design's table)."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
 from fault_dialects import Pieces
-from fault_expected import ERROR, LEFT, OK, REFUSED, TIMED_OUT, TRUNCATED, Expected, Verdict, cut, fine, refused
-from fault_surfaces import SHAPES, Shape
+from fault_expected import ERROR, LEFT, OK, REFUSED, TIMED_OUT, TRUNCATED, Verdict, cut, fine, refused
+from fault_surfaces import Shape
 
 from gateway.testing import faults
 from gateway.testing.upstream import Behaviour, reply, stream
@@ -83,12 +83,13 @@ def well(p: Pieces) -> Behaviour:
 def _connections() -> dict[str, Fault]:
     """Rows 1 to 6: nobody answers."""
     unreachable = refused(500, REFUSED, 502, "upstream_unreachable", tries=3)
+    denied = refused(500, REFUSED, 502, "upstream_unreachable")
     unanswered = refused(500, REFUSED, 504, "timeout")
     tls = refused(500, REFUSED, 502, "upstream_tls", tries=3)
     late = refused(500, TIMED_OUT, 504, "timeout")
     return {
         "connection refused": Fault(row=1, base_url="http://127.0.0.1:{closed}", asked="all", verdict=unreachable),
-        "guard refuses": Fault(row=1, base_url="http://169.254.169.254/v1", asked="all", verdict=unreachable),
+        "guard refuses": Fault(row=1, base_url="http://169.254.169.254/v1", asked="all", verdict=denied),
         "no such host": Fault(row=2, base_url="http://nowhere.test/v1", asked="all", verdict=unreachable),
         "name server hangs": Fault(row=3, base_url="http://hang.test/v1", asked="all", verdict=unanswered),
         "connect blackhole": Fault(row=4, base_url="http://127.0.0.1:{full}/v1", asked="all", verdict=unanswered),
@@ -379,33 +380,3 @@ FAULTS: Mapping[str, Fault] = {
     **_endings(),
     **_leaving(),
 }
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault, met on one surface."""
-
-    name: str
-    shape: Shape
-    keep_alive: bool
-
-    @property
-    def fault(self) -> Fault:
-        """What goes wrong."""
-        return FAULTS[self.name]
-
-    @property
-    def expected(self) -> Expected:
-        """What has to come of it."""
-        return self.fault.verdict.of(self.shape)
-
-    def __str__(self) -> str:
-        return f"{self.name} - {self.shape.name} - {'keep-alive' if self.keep_alive else 'close'}"
-
-
-CASES: Sequence[Case] = tuple(
-    Case(name=name, shape=shape, keep_alive=keep_alive)
-    for name, fault in FAULTS.items()
-    for shape in SHAPES
-    if fault.concerns(shape)
-    for keep_alive in (False, True)
-)

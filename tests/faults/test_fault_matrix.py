@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from fault_cases import CASES, Case
 from fault_matrix import Result, matrix_of
 from fault_report import table, write
-from fault_table import CASES, Case
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 LANES = ("direct", "sdk")
