@@ -83,6 +83,7 @@ def well(p: Pieces) -> Behaviour:
 def _connections() -> dict[str, Fault]:
     """Rows 1 to 6: nobody answers."""
     unreachable = refused(500, REFUSED, 502, "upstream_unreachable", tries=3)
+    # Nothing was dialled, and nothing would be a moment later: not tried again.
     denied = refused(500, REFUSED, 502, "upstream_unreachable")
     unanswered = refused(500, REFUSED, 504, "timeout")
     tls = refused(500, REFUSED, 502, "upstream_tls", tries=3)
@@ -90,7 +91,7 @@ def _connections() -> dict[str, Fault]:
     return {
         "connection refused": Fault(row=1, base_url="http://127.0.0.1:{closed}", asked="all", verdict=unreachable),
         "guard refuses": Fault(row=1, base_url="http://169.254.169.254/v1", asked="all", verdict=denied),
-        "no such host": Fault(row=2, base_url="http://nowhere.test/v1", asked="all", verdict=unreachable),
+        "no such host": Fault(row=2, base_url="http://nowhere.test/v1", asked="all", verdict=denied),
         "name server hangs": Fault(row=3, base_url="http://hang.test/v1", asked="all", verdict=unanswered),
         "connect blackhole": Fault(row=4, base_url="http://127.0.0.1:{full}/v1", asked="all", verdict=unanswered),
         **{
