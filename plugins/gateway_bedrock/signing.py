@@ -1,6 +1,5 @@
 """Signs requests as AWS wants it (SigV4), by botocore: loaded with the first request that needs it."""
 
-from importlib import import_module
 from typing import Any
 
 from gateway.errors import Headers
@@ -16,12 +15,14 @@ class Signer:
     def __init__(self, key: AccessKey, region: str) -> None:
         """Imports botocore, which takes a third of a second: not in the event loop. Raises `ModelMisconfigured`."""
         try:
-            auth, credentials = import_module("botocore.auth"), import_module("botocore.credentials")
-            self._request: Any = import_module("botocore.awsrequest").AWSRequest
+            from botocore.auth import SigV4Auth
+            from botocore.awsrequest import AWSRequest
+            from botocore.credentials import Credentials
         except ImportError as error:
             raise misconfigured(_INSTALL) from error
-        held = credentials.Credentials(key.id, key.secret.reveal(), key.token.reveal() or None)
-        self._auth: Any = auth.SigV4Auth(held, _SERVICE, region)
+        self._request: Any = AWSRequest
+        held = Credentials(key.id, key.secret.reveal(), key.token.reveal() or None)
+        self._auth: Any = SigV4Auth(held, _SERVICE, region)
 
     def signed(self, url: str, headers: Headers, body: bytes) -> Headers:
         """The headers with the signature of the whole request: it must go out as it is now."""

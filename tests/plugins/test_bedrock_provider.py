@@ -189,10 +189,7 @@ async def test_nothing_that_names_a_region_is_told_to_the_operator() -> None:
 
 
 async def test_without_botocore_the_operator_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str, *_: Any) -> Any:
-        raise ModuleNotFoundError(f"No module named '{name}'")
-
-    monkeypatch.setattr("gateway_bedrock.signing.import_module", absent)
+    monkeypatch.setitem(sys.modules, "botocore.auth", None)  # Python's own way to say that there is none
     with pytest.raises(ModelMisconfigured) as error:
         await on_the_wire(api_key=Secret(f"{ID}:{SECRET}"))
     assert "pip install 'litestar-gateway[bedrock]'" in error.value.detail
