@@ -210,9 +210,10 @@ class UpstreamUnreachable(UpstreamFault):
 
 
 class UpstreamTlsError(UpstreamUnreachable):
-    """The TLS handshake failed; certificate details stay in the log."""
+    """The TLS handshake failed; certificate details stay in the log. The next one there would fail in the same way."""
 
     code = "upstream_tls"
+    retryable = False
 
 
 class UpstreamRedirect(UpstreamUnreachable):

@@ -86,7 +86,7 @@ def _connections() -> dict[str, Fault]:
     # Nothing was dialled, and nothing would be a moment later: not tried again.
     denied = refused(500, REFUSED, 502, "upstream_unreachable")
     unanswered = refused(500, REFUSED, 504, "timeout")
-    tls = refused(500, REFUSED, 502, "upstream_tls", tries=3)
+    tls = refused(500, REFUSED, 502, "upstream_tls")
     late = refused(500, TIMED_OUT, 504, "timeout")
     return {
         "connection refused": Fault(row=1, base_url="http://127.0.0.1:{closed}", asked="all", verdict=unreachable),
