@@ -3,6 +3,7 @@
 With TEST_PGBOUNCER=1 every test reaches PostgreSQL through the pooler.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -23,6 +24,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that ran inside a test has taken the gateway's log to itself; the next test gets it back."""
+    logger = logging.getLogger("gateway")
+    handlers, propagate, level = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
