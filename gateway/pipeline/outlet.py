@@ -16,7 +16,7 @@ class Outlet:
     task waits with it. What is written meanwhile is kept in order.
     """
 
-    __slots__ = ("_cut", "_queue", "_send", "_task", "finished", "on_drained", "started", "status")
+    __slots__ = ("_cut", "_queue", "_send", "_task", "finished", "on_drained", "on_finished", "started", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
@@ -31,6 +31,8 @@ class Outlet:
         """The response is complete."""
         self.on_drained: Callable[[], None] | None = None
         """Called when everything written was taken."""
+        self.on_finished: Callable[[], None] | None = None
+        """Called when the end of the response was handed over, and nothing of it waits."""
 
     @property
     def waiting(self) -> bool:
@@ -52,6 +54,8 @@ class Outlet:
         """End the body properly."""
         self.finished = True
         self._write({"type": "http.response.body", "body": data, "more_body": False})
+        if self.on_finished is not None and self._task is None:
+            self.on_finished()
 
     def cut(self) -> None:
         """Close the connection after what was written, without the end of the body: visibly incomplete."""

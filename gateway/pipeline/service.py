@@ -19,6 +19,7 @@ from gateway.pipeline.credentials import credentials_of
 from gateway.pipeline.explain import explain
 from gateway.pipeline.explanation import Explanation, Question
 from gateway.pipeline.headers import answer_headers, forwarding, strict
+from gateway.pipeline.limiting import Limiting
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
 from gateway.pipeline.names import AnswerNames
@@ -28,7 +29,7 @@ from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.pipeline.recall import hold_to_maker, recalled
 from gateway.pipeline.router import Router
 from gateway.pipeline.settled import tell_settled
-from gateway.pipeline.stages import admit, authenticate, go_on, look_up, transform
+from gateway.pipeline.stages import authenticate, go_on, look_up, transform
 from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Send
 from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
@@ -66,6 +67,7 @@ class Pipeline:
         self.faults = faults or Faults()
         """What plugins did wrong so far."""
         self._calls = Calls(self.faults, log)
+        self._limiting = Limiting(self._calls)
         self._names = AnswerNames(secret or _process_secret())
         self._router = Router(self._calls, log, self._names, usage)
         self._settling: set[asyncio.Task[None]] = set()
@@ -177,7 +179,7 @@ class Pipeline:
             if exchange.request.answer:
                 exchange.request = recalled(self._names, exchange.request, exchange.principal)
             exchange.route = await look_up(generation, exchange, calls)
-            await admit(generation, exchange, calls, live.acquired)
+            await self._limiting.admit(live)
             exchange.request = await transform(generation, exchange, calls)
             if exchange.request.answer:
                 hold_to_maker(generation, exchange, calls)
@@ -247,11 +249,7 @@ class Pipeline:
 
     async def _settle_limiters(self, live: Live, generation: Generation) -> None:
         try:
-            for limiter in reversed(live.acquired):
-                try:
-                    await self._calls.within(limiter.object.settle(live.exchange))
-                except Exception as error:  # noqa: BLE001 - a named border: the exchange is over
-                    self._calls.fault(limiter.plugin, "limiters", error)
+            await self._limiting.settle(live)
         finally:
             self._generations.release(generation)
 

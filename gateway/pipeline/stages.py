@@ -6,9 +6,9 @@ from gateway.domain import Credentials, Exchange, Principal, Route, Scope
 from gateway.errors import GatewayError, InvalidRequest, LookupFailed, ModelNotFound, PermissionDenied, Unauthenticated
 from gateway.pipeline.calls import Calls, skips
 from gateway.pipeline.names import AnswerNames, AnswerNotFound, continued
-from gateway.protocols import ClientDialect, Limiter
+from gateway.protocols import ClientDialect
 from gateway.requests import ChatRequest, NotChat
-from gateway.runtime import Generation, Registered
+from gateway.runtime import Generation
 
 
 async def authenticate(
@@ -67,21 +67,6 @@ async def look_up(generation: Generation, exchange: Exchange, calls: Calls) -> R
                 continue
             return route if len(targets) == len(route.targets) else msgspec.structs.replace(route, targets=targets)
     raise words or ModelNotFound(request.malformed_id)
-
-
-async def admit(generation: Generation, exchange: Exchange, calls: Calls, acquired: list[Registered[Limiter]]) -> None:
-    """Let every limiter reserve what the exchange needs; those that did are in `acquired`, to be settled.
-
-    A limiter that fails or hangs refuses.
-    """
-    for limiter in generation.limiters:
-        try:
-            await calls.within(limiter.object.acquire(exchange), exchange.timings, f"limiters.{limiter.plugin}")
-        except GatewayError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a named border
-            calls.refuse(limiter.plugin, "limiters", error)
-        acquired.append(limiter)
 
 
 async def transform(generation: Generation, exchange: Exchange, calls: Calls) -> ChatRequest:

@@ -94,7 +94,8 @@ class Limiter(Protocol):
     async def settle(self, exchange: Exchange) -> None:
         """Replace the reservation by what was used; called once for every `acquire` that returned.
 
-        Read `exchange.outcome`, `exchange.answer` and its usage. Nobody waits for it.
+        Read `exchange.outcome`, `exchange.answer` and its usage. The client has its answer by then, and does not wait;
+        a next request that comes at once waits for the settlement, for a quarter of a second at most.
         """
         ...
 
