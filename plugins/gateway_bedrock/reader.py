@@ -8,8 +8,9 @@ from gateway.events import Frame
 from gateway.protocols import Reader
 from gateway.wire.json import decode_said
 from gateway.wire.unicode import Halves
+from gateway.wire.upstream import object_in
 from gateway_bedrock.framing import StreamMessage
-from gateway_bedrock.saying import citation_of, failure_of, finish_of, objected, usage_of, words
+from gateway_bedrock.saying import citation_of, failure_of, finish_of, usage_of, words
 
 _TEXT, _THINKING, _CALL = "text", "thinking", "call"
 
@@ -50,9 +51,9 @@ class ConverseReader:
         index = said.get("contentBlockIndex")
         at = index if type(index) is int else 0
         if name == "contentBlockDelta":
-            return [] if at in self._foreign else self._delta(frame, at, objected(said, "delta"))
+            return [] if at in self._foreign else self._delta(frame, at, object_in(said, "delta"))
         if name == "contentBlockStart":
-            return self._begin(frame, at, objected(said, "start"))
+            return self._begin(frame, at, object_in(said, "start"))
         if name == "contentBlockStop":
             self._foreign.discard(at)
             return self._rest(frame, at)
@@ -61,12 +62,12 @@ class ConverseReader:
             rest = [event for left in {key[0] for key in self._parts} for event in self._rest(frame, left)]
             return [*rest, *([finish] if finish is not None else [])]
         if name == "metadata":
-            usage = objected(said, "usage")
+            usage = object_in(said, "usage")
             return [*([usage_of(usage, frame)] if usage else []), End(source=frame)]
         return []
 
     def _begin(self, frame: Frame, at: int, start: Mapping[str, Any]) -> list[Event]:
-        call = objected(start, "toolUse")
+        call = object_in(start, "toolUse")
         if call.get("type") is not None or "toolResult" in start or "image" in start:
             self._foreign.add(at)
         if not call or at in self._foreign:  # what a text or a thinking begins with says nothing
@@ -81,17 +82,17 @@ class ConverseReader:
         if isinstance(text, str):
             said = self._halves.joined((at, _TEXT), text)
             return [Text(text=said, part=self._part(at, _TEXT), source=frame)] if said else []
-        call = objected(delta, "toolUse")
+        call = object_in(delta, "toolUse")
         if isinstance(arguments := call.get("input"), str):
             said = self._halves.joined((at, _CALL), arguments)
             if not said:
                 return []
             self._spoke.add(at)
             return [ToolCall(part=self._part(at, _CALL), id=self._calls.get(at), arguments=said, source=frame)]
-        thought = objected(delta, "reasoningContent")
+        thought = object_in(delta, "reasoningContent")
         if thought:
             return self._think(frame, at, thought)
-        cited = objected(delta, "citation")
+        cited = object_in(delta, "citation")
         return [citation_of(cited, self._part(at, _TEXT), frame)] if cited else []
 
     def _think(self, frame: Frame, at: int, thought: Mapping[str, Any]) -> list[Event]:

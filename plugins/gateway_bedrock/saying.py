@@ -7,6 +7,7 @@ from typing import Any, Final
 from gateway import Citation, Failure, Finish, Usage
 from gateway.events import FinishReason, Frame
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, count_of, object_in
 
 _REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
     {
@@ -36,12 +37,11 @@ _STATUSES: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 """The kinds of exceptions, in lower case, and the status each one comes with where it comes with one."""
-_ERROR_STATUS: Final = range(400, 600)
 
 
 def failure_of(kind: str | None, said: Mapping[str, Any], source: Frame | None = None, *, status: int = 0) -> Failure:
     """The failure an exception is; `status` is the HTTP one, used if it is an error's."""
-    if status not in _ERROR_STATUS:
+    if status not in ERRORS:
         status = _STATUSES.get((kind or "").lower(), 502)
     message = words(said, "message") or words(said, "Message") or words(said, "originalMessage")
     return Failure(
@@ -56,11 +56,11 @@ def failure_of(kind: str | None, said: Mapping[str, Any], source: Frame | None =
 
 def usage_of(native: Mapping[str, Any], source: Frame | None = None) -> Usage:
     """Tokens as Bedrock counts them: what came from the cache and went to it is no part of its input."""
-    fresh = _count(native.get("inputTokens"))
-    read, written = _count(native.get("cacheReadInputTokens")), _count(native.get("cacheWriteInputTokens"))
+    fresh = count_of(native.get("inputTokens"))
+    read, written = count_of(native.get("cacheReadInputTokens")), count_of(native.get("cacheWriteInputTokens"))
     return Usage(
         input=None if fresh is None else fresh + (read or 0) + (written or 0),
-        output=_count(native.get("outputTokens")),
+        output=count_of(native.get("outputTokens")),
         cache_read=read,
         cache_write=written,
         native=native,
@@ -73,7 +73,7 @@ def finish_of(said: Mapping[str, Any], source: Frame | None = None) -> Finish | 
     reason = words(said, "stopReason")
     if not reason:
         return None
-    sequence = words(objected(said, "additionalModelResponseFields"), "stop_sequence")
+    sequence = words(object_in(said, "additionalModelResponseFields"), "stop_sequence")
     return Finish(reason=_REASONS.get(reason, "other"), native=reason, stop_sequence=sequence, source=source)
 
 
@@ -82,7 +82,7 @@ def citation_of(native: Mapping[str, Any], part: int, source: Frame | None = Non
     pieces = native.get("sourceContent")
     quotes = [words(piece, "text") or "" for piece in pieces if isinstance(piece, dict)] if pieces else []
     return Citation(
-        url=words(objected(objected(native, "location"), "web"), "url"),
+        url=words(object_in(object_in(native, "location"), "web"), "url"),
         title=words(native, "title"),
         quote="".join(quotes) or None,
         part=part,
@@ -95,13 +95,3 @@ def words(said: Mapping[str, Any], name: str) -> str | None:
     """A text of that name; None where there is none."""
     value = said.get(name)
     return well_formed(value) if isinstance(value, str) else None
-
-
-def objected(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object of that name; empty where there is none."""
-    value = said.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gateway import InvalidRequest, Prompt, Tool, ToolCallPart, ToolChoice
+from gateway import Prompt, Tool, ToolCallPart, ToolChoice
+from gateway.wire.tools import functions
 from gateway_bedrock.messages import cache_point
 
 _Json = dict[str, Any]
@@ -33,15 +34,10 @@ def tool_config(prompt: Prompt) -> _Json | None:
 def _tools(prompt: Prompt, choice: ToolChoice | None) -> list[_Json]:
     only: Sequence[str] = choice.only if choice is not None else ()
     out: list[_Json] = []
-    for tool in prompt.tools:
-        if not isinstance(tool, Tool):
-            continue  # what another upstream runs itself
-        if tool.kind == "custom":
-            raise InvalidRequest(f"The model of this request takes no free-text tool ('{tool.name}').", param="tools")
-        if not only or tool.name in only:
-            out.append({"toolSpec": _spec(tool)})
-            if point := cache_point(tool.extra):
-                out.append(point)
+    for tool in functions(prompt, only):
+        out.append({"toolSpec": _spec(tool)})
+        if point := cache_point(tool.extra):
+            out.append(point)
     return out
 
 

@@ -1,13 +1,12 @@
 """Reads a whole answer of Cohere."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from gateway import End, Event, Failure, Reasoning, Start, Text, ToolCall
 from gateway.wire.json import decode_said
-from gateway_cohere.saying import citations_of, ending, failure_of, objected, usage_of, words
-
-_ERROR_STATUS: Final = range(400, 600)
+from gateway.wire.upstream import ERRORS, object_in
+from gateway_cohere.saying import citations_of, ending, failure_of, usage_of, words
 
 
 def read_answer(body: bytes, status: int) -> list[Event]:
@@ -16,8 +15,8 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         said = decode_said(body)
     except ValueError:
         said = {}
-    message = objected(said, "message")
-    if status not in _ERROR_STATUS and message:
+    message = object_in(said, "message")
+    if status not in ERRORS and message:
         return _answer(said, message)
     if said.get("message") or said.get("error"):
         return [failure_of(said, status=status)]
@@ -25,7 +24,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         Failure(
             code="upstream_protocol",
             message="The upstream's answer is neither a stream nor an answer of Cohere.",
-            status=status if status in _ERROR_STATUS else 502,
+            status=status if status in ERRORS else 502,
             native=body,
         )
     ]
@@ -46,12 +45,12 @@ def _answer(said: Mapping[str, Any], message: Mapping[str, Any]) -> list[Event]:
             text = len(parts)
             parts.append(Text(text=told, part=text))
     for call in _objects(message, "tool_calls"):
-        function = objected(call, "function")
+        function = object_in(call, "function")
         arguments = words(function, "arguments") or "{}"
         name = words(function, "name") or ""
         parts.append(ToolCall(part=len(parts), id=words(call, "id"), name=name, arguments=arguments))
     cited = [event for native in _objects(message, "citations") for event in citations_of(native, text)]
-    usage = objected(said, "usage")
+    usage = object_in(said, "usage")
     return [
         Start(id=words(said, "id")),
         *parts,

@@ -8,7 +8,8 @@ from gateway.events import Frame
 from gateway.protocols import Reader
 from gateway.wire.json import decode_said
 from gateway.wire.unicode import Halves
-from gateway_cohere.saying import citations_of, ending, failure_of, objected, usage_of, words
+from gateway.wire.upstream import object_in
+from gateway_cohere.saying import citations_of, ending, failure_of, usage_of, words
 
 _TEXT, _THINKING, _PLAN, _CALL = "text", "thinking", "plan", "call"
 _Key = tuple[str, int]
@@ -48,23 +49,23 @@ class CohereReader:
     def _events(self, frame: Frame, kind: str | None, said: Mapping[str, Any]) -> list[Event]:
         index = said.get("index")
         at = index if type(index) is int else 0
-        message = objected(objected(said, "delta"), "message")
+        message = object_in(object_in(said, "delta"), "message")
         if kind in ("content-delta", "content-start"):
-            return self._content(frame, at, objected(message, "content"))
+            return self._content(frame, at, object_in(message, "content"))
         if kind == "tool-plan-delta":
             return self._say(frame, (_PLAN, 0), message.get("tool_plan"))
         if kind == "tool-call-start":
-            return self._begin(frame, at, objected(message, "tool_calls"))
+            return self._begin(frame, at, object_in(message, "tool_calls"))
         if kind == "tool-call-delta":
-            return self._argue(frame, at, objected(objected(message, "tool_calls"), "function").get("arguments"))
+            return self._argue(frame, at, object_in(object_in(message, "tool_calls"), "function").get("arguments"))
         if kind == "tool-call-end":
             return self._rest(frame, at)
         if kind == "citation-start":
-            return [*citations_of(objected(message, "citations"), self._text, frame)]
+            return [*citations_of(object_in(message, "citations"), self._text, frame)]
         if kind == "message-start":
             return [Start(id=words(said, "id"), source=frame)]
         if kind == "message-end":
-            return self._end(frame, objected(said, "delta"))
+            return self._end(frame, object_in(said, "delta"))
         return []
 
     def _content(self, frame: Frame, at: int, content: Mapping[str, Any]) -> list[Event]:
@@ -85,7 +86,7 @@ class CohereReader:
         return Reasoning(text=text, part=part, source=frame)
 
     def _begin(self, frame: Frame, at: int, call: Mapping[str, Any]) -> list[Event]:
-        function = objected(call, "function")
+        function = object_in(call, "function")
         self._calls[at] = id = words(call, "id")
         begun = ToolCall(part=self._part((_CALL, at)), id=id, name=words(function, "name") or "", source=frame)
         return [begun, *self._argue(frame, at, function.get("arguments"))]
@@ -111,7 +112,7 @@ class CohereReader:
         for key in [key for key in self._parts if key[0] != _CALL]:
             if half := self._halves.left(key):
                 events.append(self._spoken(frame, key, half))
-        if usage := objected(said, "usage"):
+        if usage := object_in(said, "usage"):
             events.append(usage_of(usage, frame))
         finish = ending(said, frame)
         if isinstance(finish, Failure):

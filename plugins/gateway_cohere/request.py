@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from gateway import ChatRequest, InvalidRequest, Model, Prompt, ResponseFormat, Thinking, Tool
+from gateway import ChatRequest, Model, Prompt, ResponseFormat, Thinking
 from gateway.wire.fields import asked_model, told
 from gateway.wire.meaning import lost_words, refuse_other_meaning
+from gateway.wire.tools import functions
 from gateway_cohere.messages import write_messages
 
 _Json = dict[str, Any]
@@ -60,15 +61,10 @@ def _tools(prompt: Prompt) -> list[_Json]:
     choice = prompt.tool_choice
     only = () if choice is None else (choice.tool,) if choice.mode == "tool" else choice.only
     out: list[_Json] = []
-    for tool in prompt.tools:
-        if not isinstance(tool, Tool):
-            continue  # what another upstream runs itself
-        if tool.kind == "custom":
-            raise InvalidRequest(f"The model of this request takes no free-text tool ('{tool.name}').", param="tools")
-        if not only or tool.name in only:
-            schema = tool.parameters if tool.parameters is not None else _ANYTHING
-            described = {"description": tool.description} if tool.description is not None else {}
-            out.append({"type": "function", "function": {"name": tool.name, **described, "parameters": schema}})
+    for tool in functions(prompt, only):
+        schema = tool.parameters if tool.parameters is not None else _ANYTHING
+        described = {"description": tool.description} if tool.description is not None else {}
+        out.append({"type": "function", "function": {"name": tool.name, **described, "parameters": schema}})
     return out
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from gateway import Citation, Failure, Finish, Usage
 from gateway.events import FinishReason, Frame
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, object_in
 
 _REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
     {
@@ -19,14 +20,13 @@ _REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
 )
 _BROKEN: Final[Mapping[str, int]] = MappingProxyType({"ERROR": 502, "ERROR_LIMIT": 502, "TIMEOUT": 504})
 """Ends that are failures, and their statuses."""
-_ERROR_STATUS: Final = range(400, 600)
 
 
 def failure_of(said: Mapping[str, Any], source: Frame | None = None, *, status: int = 0) -> Failure:
     """The failure a `message` or an `error` tells of; `status` is used if it is an error's."""
     error = said.get("error")
-    message = words(said, "message") or words(objected(said, "error"), "message") or words(said, "error")
-    status = status if status in _ERROR_STATUS else 502
+    message = words(said, "message") or words(object_in(said, "error"), "message") or words(said, "error")
+    status = status if status in ERRORS else 502
     return Failure(
         code="upstream_error",
         message=message or "The upstream reported an error.",
@@ -39,7 +39,7 @@ def failure_of(said: Mapping[str, Any], source: Frame | None = None, *, status: 
 
 def usage_of(native: Mapping[str, Any], source: Frame | None = None) -> Usage:
     """Tokens that the model read and wrote; those that are billed, where nothing else is told."""
-    counted = objected(native, "tokens") or objected(native, "billed_units")
+    counted = object_in(native, "tokens") or object_in(native, "billed_units")
     return Usage(
         input=_count(counted.get("input_tokens")),
         output=_count(counted.get("output_tokens")),
@@ -67,7 +67,7 @@ def citations_of(native: Mapping[str, Any], part: int | None, source: Frame | No
 
 
 def _citation(native: Mapping[str, Any], found: Mapping[str, Any], part: int | None, source: Frame | None) -> Citation:
-    document = objected(found, "document") or objected(found, "tool_output")
+    document = object_in(found, "document") or object_in(found, "tool_output")
     url = words(document, "url")
     return Citation(
         url=url if url is not None and url.startswith(("https://", "http://")) else None,
@@ -85,12 +85,6 @@ def words(said: Mapping[str, Any], name: str) -> str | None:
     """A text of that name that is not empty; None where there is none."""
     value = said.get(name)
     return well_formed(value) if isinstance(value, str) and value else None
-
-
-def objected(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object of that name; empty where there is none."""
-    value = said.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _count(value: Any) -> int | None:

@@ -5,12 +5,12 @@ from typing import Final
 import msgspec
 
 from gateway.events import End, Event, Failure, Finish
+from gateway.wire.upstream import ERRORS
 from gateway_gemini.chunk import Chunk, Malformed, chunk_of, parse, read_chunk
 from gateway_gemini.failure import error_in, failure_of
 from gateway_gemini.reader import GeminiReader
 
 _BOM: Final = b"\xef\xbb\xbf"
-_ERROR_STATUS: Final = range(400, 600)
 _decode_all: Final = msgspec.json.Decoder(list[Chunk]).decode
 
 
@@ -24,7 +24,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
     try:
         if (error := error_in(parse(body))) is not None:
             return [failure_of(error)]
-        if status not in _ERROR_STATUS:
+        if status not in ERRORS:
             reader = GeminiReader()
             events = [event for chunk in _chunks(body) for event in reader.events(chunk, None)]
     except Malformed:
@@ -38,7 +38,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
             Failure(
                 code="upstream_protocol",
                 message="The upstream's answer is neither a stream nor a whole answer of Gemini.",
-                status=status if status in _ERROR_STATUS else 502,
+                status=status if status in ERRORS else 502,
                 native=body,
             )
         ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gateway.events import Event, Failure, Finish, FinishReason, Frame, Usage
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import count_of
 
 REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
     {
@@ -69,9 +70,9 @@ def blocked(feedback: Any, source: Frame | None) -> Finish | None:
 
 def usage_of(native: Mapping[str, Any], source: Frame | None) -> Usage:
     """Tokens as Gemini counts them: thinking is apart from the answer, and what is zero is left out."""
-    prompt, tools = _count(native.get("promptTokenCount")), _count(native.get("toolUsePromptTokenCount"))
-    said, thought = _count(native.get("candidatesTokenCount")), _count(native.get("thoughtsTokenCount"))
-    total = _count(native.get("totalTokenCount"))
+    prompt, tools = count_of(native.get("promptTokenCount")), count_of(native.get("toolUsePromptTokenCount"))
+    said, thought = count_of(native.get("candidatesTokenCount")), count_of(native.get("thoughtsTokenCount"))
+    total = count_of(native.get("totalTokenCount"))
     taken = None if prompt is None else prompt + (tools or 0)
     given = None if said is None and thought is None else (said or 0) + (thought or 0)
     if given is None and taken is not None and total is not None:
@@ -79,12 +80,8 @@ def usage_of(native: Mapping[str, Any], source: Frame | None) -> Usage:
     return Usage(
         input=taken,
         output=given,
-        cache_read=_count(native.get("cachedContentTokenCount")),
+        cache_read=count_of(native.get("cachedContentTokenCount")),
         reasoning=thought,
         native=native,
         source=source,
     )
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None

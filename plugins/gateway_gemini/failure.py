@@ -10,6 +10,7 @@ import msgspec
 from gateway.errors import UpstreamError
 from gateway.events import Failure, Frame
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS
 
 _STATUSES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -27,7 +28,6 @@ _STATUSES: Final[Mapping[str, int]] = MappingProxyType(
         "DEADLINE_EXCEEDED": 504,
     }
 )
-_ERROR_STATUS: Final = range(400, 600)
 _BAD_KEY: Final = frozenset(("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED"))
 """Reasons that stand behind a 400 although the key is what is wrong."""
 _SECONDS: Final = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s")
@@ -87,7 +87,7 @@ def _native(error: Any) -> dict[str, Any]:
 def _status(error: Any) -> int:
     details = error if isinstance(error, dict) else {}
     code = details.get("code")
-    if type(code) is int and code in _ERROR_STATUS:
+    if type(code) is int and code in ERRORS:
         return code
     return _STATUSES.get(str(details.get("status")), 502)
 

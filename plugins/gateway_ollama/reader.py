@@ -11,9 +11,9 @@ from gateway.events import FinishReason, Frame
 from gateway.protocols import Reader
 from gateway.wire.json import decode_said, encode_value
 from gateway.wire.unicode import Halves, well_formed
+from gateway.wire.upstream import ERRORS, count_of
 
 _REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType({"stop": "stop", "length": "length"})
-_ERROR_STATUS: Final = range(400, 600)
 
 
 class OllamaReader:
@@ -80,8 +80,8 @@ class OllamaReader:
             reason = "tool_calls"
         counts = {name: value for name, value in said.items() if name != "message"}
         usage = Usage(
-            input=_count(said.get("prompt_eval_count")),
-            output=_count(said.get("eval_count")),
+            input=count_of(said.get("prompt_eval_count")),
+            output=count_of(said.get("eval_count")),
             native=counts,
             source=frame,
         )
@@ -91,9 +91,9 @@ class OllamaReader:
 def failure_of(said: Mapping[str, Any], *, status: int = 0, source: Frame | None = None) -> Failure:
     """The failure an `error` is; `status` is the HTTP one, used if it is an error's."""
     error = said.get("error")
-    if status not in _ERROR_STATUS:
+    if status not in ERRORS:
         given = said.get("status_code")
-        status = given if isinstance(given, int) and given in _ERROR_STATUS else 502
+        status = given if isinstance(given, int) and given in ERRORS else 502
     message = well_formed(error) if isinstance(error, str) else "The upstream reported an error."
     return Failure(
         code="upstream_error",
@@ -128,10 +128,6 @@ def _call(call: Mapping[str, Any], function: Mapping[str, Any], frame: Frame | N
         arguments=bytes(encode_value(arguments if isinstance(arguments, dict) else {})).decode(),
         source=frame,
     )
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
 
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway import ChatRequest, InvalidRequest, Model, Prompt, Thinking, Tool
+from gateway import ChatRequest, Model, Prompt, Thinking
 from gateway.wire.fields import asked_model, told
 from gateway.wire.meaning import lost_words, refuse_other_meaning
+from gateway.wire.tools import functions
 from gateway_ollama.messages import write_messages
 
 _Json = dict[str, Any]
@@ -73,15 +74,10 @@ def _tools(prompt: Prompt) -> list[_Json]:
         return []
     only = () if choice is None else (choice.tool,) if choice.mode == "tool" else choice.only
     out: list[_Json] = []
-    for tool in prompt.tools:
-        if not isinstance(tool, Tool):
-            continue  # what another upstream runs itself
-        if tool.kind == "custom":
-            raise InvalidRequest(f"The model of this request takes no free-text tool ('{tool.name}').", param="tools")
-        if not only or tool.name in only:
-            said = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-            known = {name: value for name, value in said.items() if value is not None}
-            out.append({"type": "function", "function": known})
+    for tool in functions(prompt, only):
+        said = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        known = {name: value for name, value in said.items() if value is not None}
+        out.append({"type": "function", "function": known})
     return out
 
 

@@ -10,9 +10,9 @@ from gateway.wire.chat.failure import failure_of, usage_of
 from gateway.wire.chat.reader import REASONS, start_of
 from gateway.wire.javascript import truthy
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS
 
 _BOM = b"\xef\xbb\xbf"
-_ERROR_STATUS = range(400, 600)
 
 
 def read_answer(body: bytes, status: int) -> list[Event]:
@@ -22,7 +22,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         error = value.get("error")
         if truthy(error):
             return [failure_of(error, value, status=status)]
-        if status not in _ERROR_STATUS and isinstance(choices := value.get("choices"), list) and choices:
+        if status not in ERRORS and isinstance(choices := value.get("choices"), list) and choices:
             return _completion(value, choices)
     except Malformed:
         pass
@@ -30,7 +30,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         Failure(
             code="upstream_protocol",
             message="The upstream's answer is neither a stream nor a completion.",
-            status=status if status in _ERROR_STATUS else 502,
+            status=status if status in ERRORS else 502,
             native=body,
         )
     ]

@@ -6,9 +6,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.events import Failure, Frame, Usage
-from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, count_of, object_of, reported
 
-_ERROR_STATUS = range(400, 600)
 _DIGITS: Final = re.compile(r"[0-9]{3}").fullmatch
 _SPELLED: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -32,44 +31,28 @@ def failure_of(
 
     `spelled` takes statuses from texts, too: numbers in quotes, and the kinds that OpenAI and Anthropic name.
     """
-    details: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    details = object_of(error)
     given = (status, *(o.get(k) for o in (details, body) for k in ("status", "code")))
     said = [v for v in given if type(v) is int]
     if spelled:
         said += [
             _SPELLED.get(v, int(v) if _DIGITS(v) else 0) for v in (*given, details.get("type")) if isinstance(v, str)
         ]
-    status = next((v for v in said if v in _ERROR_STATUS), 502)
-    message = details.get("message", error)
-    return Failure(
-        code="upstream_error",
-        message=well_formed(message) if isinstance(message, str) and message else "The upstream reported an error.",
-        status=status,
-        retryable=status in (408, 409, 429) or status >= 500,
-        native=error,
-        source=source,
-    )
+    status = next((v for v in said if v in ERRORS), 502)
+    return reported(error, status, source=source)
 
 
 def usage_of(native: Mapping[str, Any], *, source: Frame | None = None) -> Usage:
     """Tokens as a chat upstream counts them."""
-    prompt = _object(native.get("prompt_tokens_details"))
-    completion = _object(native.get("completion_tokens_details"))
-    cached = _count(prompt.get("cached_tokens"))
+    prompt = object_of(native.get("prompt_tokens_details"))
+    completion = object_of(native.get("completion_tokens_details"))
+    cached = count_of(prompt.get("cached_tokens"))
     return Usage(
-        input=_count(native.get("prompt_tokens")),
-        output=_count(native.get("completion_tokens")),
-        cache_read=_count(native.get("prompt_cache_hit_tokens")) if cached is None else cached,
-        cache_write=_count(prompt.get("cache_write_tokens")),
-        reasoning=_count(completion.get("reasoning_tokens")),
+        input=count_of(native.get("prompt_tokens")),
+        output=count_of(native.get("completion_tokens")),
+        cache_read=count_of(native.get("prompt_cache_hit_tokens")) if cached is None else cached,
+        cache_write=count_of(prompt.get("cache_write_tokens")),
+        reasoning=count_of(completion.get("reasoning_tokens")),
         native=native,
         source=source,
     )
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None

@@ -7,13 +7,13 @@ import msgspec
 
 from gateway.events import End, Event, Failure, Finish, ToolCall
 from gateway.wire.messages.blocks import READ, OpenBlock, arguments_of
-from gateway.wire.messages.event import Malformed, block_of, parse_object
+from gateway.wire.messages.event import block_of
 from gateway.wire.messages.failure import REASONS, failure_of, usage_of
 from gateway.wire.messages.reader import start_of
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, Malformed, parse_object
 
 _BOM: Final = b"\xef\xbb\xbf"
-_ERROR_STATUS: Final = range(400, 600)
 
 
 class _Spelled(msgspec.Struct, gc=False):
@@ -32,7 +32,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         error = value.get("error")
         if error:
             return [failure_of(error, status=status)]
-        if status not in _ERROR_STATUS and isinstance(content := value.get("content"), list):
+        if status not in ERRORS and isinstance(content := value.get("content"), list):
             return _message(body, value, content)
     except Malformed:
         pass
@@ -40,7 +40,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         Failure(
             code="upstream_protocol",
             message="The upstream's answer is neither a stream nor a message.",
-            status=status if status in _ERROR_STATUS else 502,
+            status=status if status in ERRORS else 502,
             native=body,
         )
     ]

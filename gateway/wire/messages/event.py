@@ -5,11 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.wire.json import decode_value
-
-
-class Malformed(ValueError):
-    """The data is nothing a messages upstream may send."""
+from gateway.wire.upstream import Malformed
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -63,17 +59,6 @@ decode_fast: Final = msgspec.json.Decoder(Said).decode
 
 _DELTA: Final = tuple(name for name in Delta.__struct_fields__ if name != "citation")
 _BLOCK: Final = tuple(name for name in Block.__struct_fields__ if name not in ("input", "citations"))
-
-
-def parse_object(data: bytes) -> Mapping[str, Any]:
-    """A JSON object, lone surrogates included; raises `Malformed`."""
-    try:
-        value = decode_value(data.decode().encode())
-    except (ValueError, RecursionError) as error:
-        raise Malformed(str(error)) from error
-    if not isinstance(value, dict):
-        raise Malformed("not a JSON object")
-    return value
 
 
 def said_of(value: Mapping[str, Any]) -> Said:

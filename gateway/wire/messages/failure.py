@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.events import Citation, Failure, FinishReason, Frame, Usage
-from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, count_of, object_of, reported, words_of
 
 STATUSES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -34,36 +34,27 @@ REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
         "refusal": "refusal",
     }
 )
-_ERROR_STATUS: Final = range(400, 600)
 
 
 def failure_of(error: Any, *, status: int = 0, source: Frame | None = None) -> Failure:
     """The failure an `error` object is; `status` is the HTTP one, used if it is an error's."""
-    details: Mapping[str, Any] = error if isinstance(error, dict) else {}
-    kind, message = details.get("type"), details.get("message", error)
-    if status not in _ERROR_STATUS:
+    kind = object_of(error).get("type")
+    if status not in ERRORS:
         status = STATUSES.get(kind, 502) if isinstance(kind, str) else 502
-    return Failure(
-        code="upstream_error",
-        message=well_formed(message) if isinstance(message, str) and message else "The upstream reported an error.",
-        status=status,
-        retryable=status in (408, 409, 429) or status >= 500,
-        native=error,
-        source=source,
-    )
+    return reported(error, status, source=source)
 
 
 def usage_of(native: Mapping[str, Any], *, source: Frame | None = None) -> Usage:
     """Tokens as a messages upstream counts them: what came from the cache and went to it is no part of its input."""
-    fresh = _count(native.get("input_tokens"))
-    read, written = _count(native.get("cache_read_input_tokens")), _count(native.get("cache_creation_input_tokens"))
+    fresh = count_of(native.get("input_tokens"))
+    read, written = count_of(native.get("cache_read_input_tokens")), count_of(native.get("cache_creation_input_tokens"))
     details = native.get("output_tokens_details")
     return Usage(
         input=None if fresh is None else fresh + (read or 0) + (written or 0),
-        output=_count(native.get("output_tokens")),
+        output=count_of(native.get("output_tokens")),
         cache_read=read,
         cache_write=written,
-        reasoning=_count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
+        reasoning=count_of(details.get("thinking_tokens")) if isinstance(details, dict) else None,
         native=native,
         source=source,
     )
@@ -77,18 +68,10 @@ def citation_of(native: Any, part: int, *, source: Frame | None = None) -> Citat
     if url is None and isinstance(found, str) and found.startswith(("https://", "http://")):
         url = found
     return Citation(
-        url=_words(url),
-        title=_words(native.get("title", native.get("document_title"))),
-        quote=_words(native.get("cited_text")),
+        url=words_of(url),
+        title=words_of(native.get("title", native.get("document_title"))),
+        quote=words_of(native.get("cited_text")),
         part=part,
         native=native,
         source=source,
     )
-
-
-def _words(value: Any) -> str | None:
-    return well_formed(value) if isinstance(value, str) else None
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None

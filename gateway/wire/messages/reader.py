@@ -7,19 +7,10 @@ import msgspec
 
 from gateway.events import End, Event, Failure, Finish, Frame, Opaque, Start, Usage
 from gateway.wire.messages.blocks import READ, OpenBlock, opaque
-from gateway.wire.messages.event import (
-    Block,
-    Delta,
-    Malformed,
-    Said,
-    block_of,
-    decode_fast,
-    decode_skimmed,
-    parse_object,
-    said_of,
-)
+from gateway.wire.messages.event import Block, Delta, Said, block_of, decode_fast, decode_skimmed, said_of
 from gateway.wire.messages.failure import REASONS, failure_of, usage_of
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import Malformed, parse_object
 
 _DELTA: Final = "content_block_delta"
 _PASSING: Final = frozenset(("content_block_start", "content_block_stop", "ping"))

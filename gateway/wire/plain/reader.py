@@ -7,10 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from gateway.events import End, Event, Failure, Finish, Frame, Opaque, Usage
-from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, object_of, reported
 
 _BOM: Final = b"\xef\xbb\xbf"
-_ERROR_STATUS: Final = range(400, 600)
 _ENDS: Final = (".done", ".completed")
 """How the types of last events end: `transcript.text.done`, `image_generation.completed`."""
 
@@ -99,18 +98,10 @@ def _look_carefully(data: bytes) -> _Said | None:
 
 
 def _failure_of(error: Any, source: Frame | None = None) -> Failure:
-    details: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    details = object_of(error)
     said = [v for v in (details.get("status"), details.get("code")) if type(v) is int]
-    status = next((v for v in said if v in _ERROR_STATUS), 502)
-    message = details.get("message", error)
-    return Failure(
-        code="upstream_error",
-        message=well_formed(message) if isinstance(message, str) and message else "The upstream reported an error.",
-        status=status,
-        retryable=status in (408, 409, 429) or status >= 500,
-        native=error,
-        source=source,
-    )
+    status = next((v for v in said if v in ERRORS), 502)
+    return reported(error, status, source=source)
 
 
 def _broken(message: str, *, native: Any = None, source: Frame | None = None) -> Failure:

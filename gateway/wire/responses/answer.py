@@ -3,12 +3,11 @@
 from typing import Final
 
 from gateway.events import Event, Failure
-from gateway.wire.responses.event import Malformed, parse_object
 from gateway.wire.responses.failure import failure_of
 from gateway.wire.responses.reader import ResponsesReader
+from gateway.wire.upstream import ERRORS, Malformed, parse_object
 
 _BOM: Final = b"\xef\xbb\xbf"
-_ERROR_STATUS: Final = range(400, 600)
 
 
 def read_answer(body: bytes, status: int) -> list[Event]:
@@ -21,7 +20,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         if value.get("error"):
             return [failure_of(value["error"], status=status)]
         unfinished = value.get("status") in ("queued", "in_progress") and value.get("background") is not True
-        if status not in _ERROR_STATUS and isinstance(value.get("output"), list) and not unfinished:
+        if status not in ERRORS and isinstance(value.get("output"), list) and not unfinished:
             return ResponsesReader().whole(value)
     except Malformed:
         pass
@@ -29,7 +28,7 @@ def read_answer(body: bytes, status: int) -> list[Event]:
         Failure(
             code="upstream_protocol",
             message="The upstream's answer is neither a stream nor a response.",
-            status=status if status in _ERROR_STATUS else 502,
+            status=status if status in ERRORS else 502,
             native=body,
         )
     ]

@@ -5,12 +5,6 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.wire.json import decode_value
-
-
-class Malformed(ValueError):
-    """The data is nothing a responses upstream may send."""
-
 
 class Skimmed(msgspec.Struct, gc=False):
     """One event, as far as its bytes may pass without it."""
@@ -52,17 +46,6 @@ decode_fast: Final = msgspec.json.Decoder(Said).decode
 _TEXTS: Final = ("type", "item_id", "delta", "text", "refusal", "arguments", "input")
 _COUNTS: Final = ("sequence_number", "output_index", "content_index", "summary_index")
 _REST: Final = ("logprobs", "annotation", "item", "response", "error", "code", "message")
-
-
-def parse_object(data: bytes) -> dict[str, Any]:
-    """A JSON object, lone surrogates included; raises `Malformed`."""
-    try:
-        value = decode_value(data.decode().encode())
-    except (ValueError, RecursionError) as error:
-        raise Malformed(str(error)) from error
-    if not isinstance(value, dict):
-        raise Malformed("not a JSON object")
-    return value
 
 
 def said_of(value: Mapping[str, Any]) -> Said:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.events import Citation, Failure, Finish, FinishReason, Frame, Usage
-from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import ERRORS, count_of, object_of, reported, words_of
 
 _STATUSES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -24,29 +24,19 @@ _STATUSES: Final[Mapping[str, int]] = MappingProxyType(
 _REASONS: Final[Mapping[str, FinishReason]] = MappingProxyType(
     {"max_output_tokens": "length", "content_filter": "content_filter"}
 )
-_ERROR_STATUS: Final = range(400, 600)
 CALLS: Final = frozenset(("function_call", "custom_tool_call"))
 
 
 def failure_of(error: Any, *, status: int = 0, source: Frame | None = None) -> Failure:
     """The failure an `error` object is; `status` is the HTTP one, used if it is an error's."""
-    details: Mapping[str, Any] = error if isinstance(error, dict) else {}
-    message = details.get("message", error)
-    if status not in _ERROR_STATUS:
-        status = _status(details)
-    return Failure(
-        code="upstream_error",
-        message=well_formed(message) if isinstance(message, str) and message else "The upstream reported an error.",
-        status=status,
-        retryable=status in (408, 409, 429) or status >= 500,
-        native=error,
-        source=source,
-    )
+    if status not in ERRORS:
+        status = _status(object_of(error))
+    return reported(error, status, source=source)
 
 
 def _status(details: Mapping[str, Any]) -> int:
     said = [details.get(name) for name in ("code", "status", "type")]
-    number = next((v for v in said if type(v) is int and v in _ERROR_STATUS), None)
+    number = next((v for v in said if type(v) is int and v in ERRORS), None)
     if number is not None:
         return number
     words = [v for v in said if isinstance(v, str) and v]
@@ -59,13 +49,13 @@ def _status(details: Mapping[str, Any]) -> int:
 
 def usage_of(native: Mapping[str, Any], *, source: Frame | None = None) -> Usage:
     """Tokens as a responses upstream counts them."""
-    given, made = _object(native.get("input_tokens_details")), _object(native.get("output_tokens_details"))
+    given, made = object_of(native.get("input_tokens_details")), object_of(native.get("output_tokens_details"))
     return Usage(
-        input=_count(native.get("input_tokens")),
-        output=_count(native.get("output_tokens")),
-        cache_read=_count(given.get("cached_tokens")),
-        cache_write=_count(given.get("cache_write_tokens")),
-        reasoning=_count(made.get("reasoning_tokens")),
+        input=count_of(native.get("input_tokens")),
+        output=count_of(native.get("output_tokens")),
+        cache_read=count_of(given.get("cached_tokens")),
+        cache_write=count_of(given.get("cache_write_tokens")),
+        reasoning=count_of(made.get("reasoning_tokens")),
         native=native,
         source=source,
     )
@@ -76,10 +66,10 @@ def citation_of(native: Any, part: int, *, source: Frame | None = None) -> Citat
     if not isinstance(native, dict):
         return None
     return Citation(
-        url=_words(native.get("url")),
-        title=_words(native.get("title", native.get("filename"))),
-        start=_count(native.get("start_index")),
-        end=_count(native.get("end_index")),
+        url=words_of(native.get("url")),
+        title=words_of(native.get("title", native.get("filename"))),
+        start=count_of(native.get("start_index")),
+        end=count_of(native.get("end_index")),
         part=part,
         native=native,
         source=source,
@@ -88,23 +78,11 @@ def citation_of(native: Any, part: int, *, source: Frame | None = None) -> Citat
 
 def finish_of(response: Mapping[str, Any], *, called: bool, source: Frame | None = None) -> Finish:
     """How a response that ended properly stopped; `called` says that it calls a tool."""
-    details = _object(response.get("incomplete_details"))
+    details = object_of(response.get("incomplete_details"))
     if response.get("status") == "incomplete" or details:
-        native = _words(details.get("reason")) or "incomplete"
+        native = words_of(details.get("reason")) or "incomplete"
         return Finish(reason=_REASONS.get(native, "other"), native=native, source=source)
     output = response.get("output")
     kinds = {item.get("type") for item in output if isinstance(item, dict)} if isinstance(output, list) else set()
     reason: FinishReason = "tool_calls" if called or CALLS & kinds else "stop"
     return Finish(reason=reason, native="completed", source=source)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _words(value: Any) -> str | None:
-    return well_formed(value) if isinstance(value, str) else None
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None

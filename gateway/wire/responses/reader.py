@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from gateway.events import End, Event, Failure, Frame, Opaque, Start
-from gateway.wire.responses.event import Malformed, Said, decode_fast, decode_skimmed, parse_object, said_of
+from gateway.wire.responses.event import Said, decode_fast, decode_skimmed, said_of
 from gateway.wire.responses.failure import CALLS, citation_of, failure_of, finish_of, usage_of
 from gateway.wire.responses.items import READ, OpenItem
 from gateway.wire.unicode import well_formed
+from gateway.wire.upstream import Malformed, parse_object
 
 DERIVED: Final = "derived"
 """The kind of a frame whose words are told by other events: whoever writes the answer anew says them himself."""
