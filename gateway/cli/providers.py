@@ -71,7 +71,7 @@ def _told(name: str, registered: "Registered[Provider]") -> dict[str, Any]:
         "title": getattr(vendor, "title", ""),
         "plugin": registered.plugin,
         "base_url": getattr(provider, "base_url", ""),
-        "api_key_env": getattr(vendor, "api_key_env", ""),
+        "api_key_env": getattr(vendor or provider, "api_key_env", ""),
         "differences": getattr(vendor, "differences", ""),
         "note": getattr(vendor, "note", ""),
     }

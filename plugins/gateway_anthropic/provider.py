@@ -21,6 +21,7 @@ class AnthropicProvider(DialectProvider):
     also = MappingProxyType({COUNT_TOKENS.name: COUNT_TOKENS})
     path = "/messages"
     base_url = "https://api.anthropic.com/v1"
+    api_key_env = "ANTHROPIC_API_KEY"
 
     def url(self, request: ChatRequest, model: Model) -> str:
         """Where a request goes; a query of the base URL stays one."""

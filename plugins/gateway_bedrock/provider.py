@@ -25,6 +25,7 @@ class BedrockProvider:
     """`POST {base_url}/model/{id}/converse-stream`, or `/converse` for a client that asks for no stream."""
 
     name: str = "bedrock"
+    api_key_env = "AWS_BEARER_TOKEN_BEDROCK"
     _egress: Egress
 
     def __init__(self, *, region: str = "") -> None:

@@ -25,6 +25,7 @@ class CohereProvider(DialectProvider):
     dialect: UpstreamDialect = COHERE
     also: Mapping[str, UpstreamDialect] = MappingProxyType({PLAIN.name: PLAIN})
     base_url = "https://api.cohere.com"
+    api_key_env = "CO_API_KEY"
     path = "/chat"
 
     def url(self, request: ChatRequest, model: Model) -> str:

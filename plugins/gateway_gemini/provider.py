@@ -32,6 +32,7 @@ class GeminiProvider(DialectProvider):
     dialect: UpstreamDialect = GEMINI
     also: Mapping[str, UpstreamDialect] = MappingProxyType({PLAIN.name: PLAIN})
     base_url = "https://generativelanguage.googleapis.com/v1beta"
+    api_key_env = "GEMINI_API_KEY"
 
     def url(self, request: ChatRequest, model: Model) -> str:
         """Where a request goes; a query of the base URL stays one."""

@@ -29,6 +29,13 @@ def test_providers_are_listed_with_what_each_knows_of_itself(run: Run) -> None:
     assert (groq["plugin"], groq["base_url"]) == ("openai", "https://api.groq.com/openai/v1")
     assert (groq["api_key_env"], "developer as system" in groq["differences"]) == ("GROQ_API_KEY", True)
     assert (told["anthropic"]["plugin"], told["anthropic"]["base_url"]) == ("anthropic", "https://api.anthropic.com/v1")
+    keys = {name: told[name]["api_key_env"] for name in ("anthropic", "bedrock", "cohere", "gemini")}
+    assert keys == {
+        "anthropic": "ANTHROPIC_API_KEY",
+        "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
+        "cohere": "CO_API_KEY",
+        "gemini": "GEMINI_API_KEY",
+    }
     [line] = [line for line in run("providers", "list").stdout.splitlines() if line.startswith("groq ")]
     assert "https://api.groq.com/openai/v1" in line
 

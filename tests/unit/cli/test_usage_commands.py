@@ -7,39 +7,13 @@ import time
 import msgspec
 import pytest
 from click.testing import CliRunner
+from consumed import RECORD
 
 from gateway.cli import main
-from gateway.domain import Outcome, UsageRecord
 from gateway.registry import Database, UsageStore
 from gateway.settings import Settings
 
 DAY = 86_400.0
-RECORD = UsageRecord(
-    attempt_id="a1",
-    exchange_id="e1",
-    principal_id="key",
-    owner=None,
-    route="fast",
-    model_id="id",
-    model_name="gpt",
-    provider="openai",
-    number=1,
-    started_at=0.0,
-    duration=1.0,
-    first_content=0.5,
-    outcome=Outcome.OK,
-    status=200,
-    error_code=None,
-    provenance="reported",
-    input_tokens=100,
-    output_tokens=10,
-    cache_read_tokens=None,
-    cache_write_tokens=None,
-    reasoning_tokens=None,
-    deltas=5,
-    finish_reason="stop",
-    cost=0.25,
-)
 
 
 @pytest.fixture

@@ -4,41 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from consumed import RECORD
 
 from gateway.domain import Outcome, UsageRecord
 from gateway.registry import UsageStore
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
-RECORD = UsageRecord(
-    attempt_id="a1",
-    exchange_id="e1",
-    principal_id="key",
-    owner=None,
-    route="fast",
-    model_id="id",
-    model_name="gpt",
-    provider="openai",
-    number=1,
-    started_at=NOON.timestamp(),
-    duration=1.0,
-    first_content=0.5,
-    outcome=Outcome.OK,
-    status=200,
-    error_code=None,
-    provenance="reported",
-    input_tokens=100,
-    output_tokens=10,
-    cache_read_tokens=None,
-    cache_write_tokens=None,
-    reasoning_tokens=None,
-    deltas=5,
-    finish_reason="stop",
-    cost=0.25,
-)
 
 
 def record(attempt_id: str, **changes) -> UsageRecord:
-    return msgspec.structs.replace(RECORD, attempt_id=attempt_id, **changes)
+    return msgspec.structs.replace(RECORD, attempt_id=attempt_id, **{"started_at": NOON.timestamp(), **changes})
 
 
 @pytest.fixture
