@@ -12,34 +12,37 @@ _CACHED_SECONDS = 1.0
 class _Readiness:
     """Answers whether the gateway should get traffic; asks at most once a second, however often it is asked."""
 
-    def __init__(self, check: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, check: Callable[[], Awaitable[str]]) -> None:
         self._check = check
-        self._ready = False
+        self._unready = "not checked yet"
         self._fresh_until = 0.0
 
-    async def __call__(self) -> bool:
-        """Whether the last check, at most a second old, found everything in order."""
+    async def __call__(self) -> str:
+        """What the last check, at most a second old, found missing; empty where everything is in order."""
         now = time.monotonic()
         if now >= self._fresh_until:
             self._fresh_until = now + _CACHED_SECONDS
-            self._ready = await self._check()
-        return self._ready
+            self._unready = await self._check()
+        return self._unready
 
 
-def health_handlers(ready: Callable[[], Awaitable[bool]], draining: Callable[[], bool]) -> list[HTTPRouteHandler]:
-    """The two health routes; a draining gateway is not ready from that moment on."""
-    is_ready = _Readiness(ready)
+def health_handlers(unready: Callable[[], Awaitable[str]], draining: Callable[[], bool]) -> list[HTTPRouteHandler]:
+    """The two health routes; `unready` says what is missing, and nothing when all is there.
+
+    A draining gateway is not ready from that moment on.
+    """
+    readiness = _Readiness(unready)
 
     @get("/health/live", opt={"public": True}, media_type="text/plain")
     async def live() -> str:
         return "ok"
 
     @get("/health/ready", opt={"public": True}, media_type="text/plain")
-    async def readiness() -> Response[str]:
+    async def ready() -> Response[str]:
         if draining():
             return Response("draining", status_code=503)
-        if await is_ready():
-            return Response("ready")
-        return Response("not ready", status_code=503)
+        if reason := await readiness():
+            return Response(f"not ready: {reason}", status_code=503)
+        return Response("ready")
 
-    return [live, readiness]
+    return [live, ready]

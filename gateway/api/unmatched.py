@@ -1,7 +1,8 @@
-"""404, 405 and 500 for what nobody serves: the framework's own bodies never show."""
+"""404, 405, 500 and 503 for what nobody serves, or can serve now: the framework's own bodies never show."""
 
 import logging
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -10,11 +11,13 @@ from litestar.routes import ASGIRoute, HTTPRoute
 from litestar.types import ExceptionHandlersMap, Scope
 
 from gateway.api.refusal import own_headers, refusal
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Overloaded
+from gateway.registry import DatabaseUnavailable
 from gateway.wire.envelope import error_answer
 from gateway.wire.messages import error_envelope
 
 _log = logging.getLogger("gateway.api")
+_RETRY_SECONDS = 5.0
 _MESSAGES = {404: "Nothing is served at {path}.", 405: "{method} is not allowed at {path}."}
 
 
@@ -23,6 +26,7 @@ def exception_handlers() -> ExceptionHandlersMap:
     handlers: ExceptionHandlersMap = {
         HTTPException: _answer_http,
         GatewayError: _answer_gateway,
+        DatabaseUnavailable: _answer_away,
         Exception: _answer_unexpected,
     }
     return handlers
@@ -42,10 +46,17 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 def _answer_gateway(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if not request.scope["path"].startswith("/v1/"):
+        if error.retry_after is not None:
+            headers["retry-after"] = str(ceil(max(0.0, error.retry_after)))
         return _respond(request.scope, error.status, error.message, headers)
     written = error_envelope if "anthropic-version" in request.headers else error_answer
     status, said, body = written(error)
     return Response(body, status_code=status, headers={**headers, **own_headers(request.scope), **dict(said)})
+
+
+def _answer_away(request: Request[Any, Any, Any], error: DatabaseUnavailable) -> Response[bytes]:
+    _log.warning("database_away", extra={"fields": {"path": request.scope["path"]}})  # why, the registry has said
+    return _answer_gateway(request, Overloaded("The database is away: try again later.", retry_after=_RETRY_SECONDS))
 
 
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -74,7 +74,7 @@ class Application:
             body_limit=limit,
             log=log,
             faults=faults,
-            secret=lambda: self.registry.database.index if self.registry.is_open else self._passing,
+            secret=lambda: self.registry.index or self._passing,
             exposes=settings.expose_routing,
             strict=settings.strict_params,
         )
@@ -124,14 +124,22 @@ class Application:
 
     async def ready(self) -> bool:
         """Whether everything that an exchange needs is there."""
-        if self._registry is None or self._registry.snapshot_age() > _STALE_SECONDS:
-            return False
+        return not await self.unready()
+
+    async def unready(self) -> str:
+        """What keeps the gateway from being ready, in words that anybody may read; empty when nothing does."""
+        if self._registry is None:
+            return "the gateway has not started"
+        if not self._registry.is_open:
+            return "the database has not answered since the start"
+        if self._registry.snapshot_age() > _STALE_SECONDS:
+            return "the database is away"
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await self._registry.ping()
         except (RegistryError, TimeoutError):
-            return False
-        return True
+            return "the database does not answer"
+        return ""
 
     def stats(self) -> Stats:
         """The numbers of this process now."""
@@ -178,7 +186,7 @@ class Application:
 
     def _handlers(self) -> list[BaseRouteHandler | Router]:
         """The gateway's own routes, made anew for every generation."""
-        health = health_handlers(self.ready, lambda: self.pipeline.draining)
+        health = health_handlers(self.unready, lambda: self.pipeline.draining)
         return [
             *health,
             models_health_handler(self.models_health, lambda: self.pipeline.hedges),
@@ -186,7 +194,7 @@ class Application:
             *kept_handlers(self.pipeline.serve),
             *plain_handlers(self.pipeline.serve),
             *model_handlers(self.pipeline.require, lambda: self.registry.snapshot),
-            admin_router(self._swap, self.pipeline.explain, Condition(self.stats, self.ready), self._guard),
+            admin_router(self._swap, self.pipeline.explain, Condition(self.stats, self.unready), self._guard),
         ]
 
     def _tell_failed(self) -> None:

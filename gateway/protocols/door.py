@@ -62,6 +62,8 @@ class Snapshot(Protocol):
     """The registry in memory: what lookups and key checks read."""
 
     generation: int
+    is_current: bool
+    """False while the database is away: a name or a key that is not in here may be known there."""
 
     def model(self, model_id: str) -> Model | None:
         """The enabled model with that id (canonical lower-case UUID)."""
@@ -88,7 +90,10 @@ class Snapshot(Protocol):
         ...
 
     def principal(self, token: str) -> Principal | None:
-        """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
+        """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike.
+
+        Raises `Overloaded` for one that only the database may know, while that is away.
+        """
         ...
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.registry.database import Database, reaching
-from gateway.registry.declared import declared
+from gateway.registry.database import Database, reaching, read
+from gateway.registry.declared import Declared, declared
 from gateway.registry.engine import parse_url
 from gateway.registry.errors import DatabaseUnavailable, RegistryError
+from gateway.registry.kept import keep, kept, was_kept
 from gateway.registry.keys import KeyStore
-from gateway.registry.snapshot import RegistrySnapshot, load, without_database
+from gateway.registry.snapshot import Contents, RegistrySnapshot, contents, made_of, without_database
 from gateway.registry.tables import generation
 
 if TYPE_CHECKING:
@@ -31,16 +32,23 @@ _FIRST_LIMIT: Final = 120.0
 class Registry:
     """Keeps a snapshot that follows every change, whoever makes it; close it."""
 
-    def __init__(self, settings: "Settings", database: Database | None, snapshot: RegistrySnapshot) -> None:
+    def __init__(
+        self, settings: "Settings", database: Database | None, snapshot: RegistrySnapshot, said: Declared
+    ) -> None:
         self._settings = settings
         self._database = database
         self._snapshot = snapshot
+        self._said = said
         self._checked = time.monotonic()
         self._mark: tuple[object, ...] | None = None
+        self._unkept: Contents | None = None
+        self._keeps = _is_elsewhere(settings)
         self._watched: AsyncConnection | None = None
         self._refreshing = asyncio.Lock()
         self._heard = asyncio.Event()
         self._away = False
+        self._given_up = False
+        self._unkeepable = False
         self._closing = False
         self._listener: Listener | None = None
         self._task = asyncio.create_task(self._watch())
@@ -49,25 +57,28 @@ class Registry:
     async def open(cls, settings: "Settings") -> "Registry":
         """Open the database (see `Database.open`), load the first snapshot, start following changes.
 
-        Where PostgreSQL cannot be reached and the settings hold models of their own, those are served until it can be.
+        Where PostgreSQL cannot be reached, what was kept of it is served, and the models of the settings, until it can
+        be; where there is neither, that is the end.
         """
         try:
             database = await Database.open(settings)
         except DatabaseUnavailable as error:
+            if error.__cause__ is None or not _is_elsewhere(
+                settings
+            ):  # without a cause it is the address that is wrong
+                raise
             said = declared(settings)
-            if not said.models or error.__cause__ is None:  # without a cause it is the address that is wrong
+            if not said.models and not was_kept(settings):
                 raise
-            if parse_url(settings.database_url).get_backend_name() != "postgresql":
-                raise
-            _log.warning("Only the models of the settings are served: %s", error)
-            return cls(settings, None, without_database(await said.completed()))
+            said = await said.completed()
+            return cls(settings, None, await _remembered(settings, said, error), said)
         try:
             database.declared = await database.declared.completed()
-            snapshot = await load(database)
+            snapshot = await made_of(await contents(database), database)
         except BaseException:
             await database.aclose()
             raise
-        registry = cls(settings, database, snapshot)
+        registry = cls(settings, database, snapshot, database.declared)
         registry.listen(settings.database_url)
         return registry
 
@@ -77,6 +88,11 @@ class Registry:
         if self._database is None:
             raise DatabaseUnavailable("The database has not answered yet: see the log.")
         return self._database
+
+    @property
+    def index(self) -> bytes:
+        """The secret that the database keeps for all who share it; empty while nobody knows it."""
+        return self._database.index if self._database is not None else self._snapshot.index
 
     @property
     def is_open(self) -> bool:
@@ -107,8 +123,10 @@ class Registry:
             self.database.follow_keyring()
             mark = (await self._read_mark(), self.database.keyring_stamp, self._snapshot.key_files())
             if mark != self._mark:
-                self._snapshot = await load(self.database, self._snapshot)
+                rows = await contents(self.database)
+                self._snapshot = await made_of(rows, self.database, self._snapshot)
                 self._mark = mark
+                self._unkept = rows if self._keeps else None
             self._checked = asked
 
     def listen(self, url: str) -> None:
@@ -132,7 +150,8 @@ class Registry:
             else:
                 if self._away:
                     _log.info("The registry's database is back.")
-                self._away = False
+                self._away = self._given_up = False
+                await self._keep()
             await self._wait()
 
     async def _wait(self) -> None:
@@ -152,7 +171,31 @@ class Registry:
             _log.warning("The registry is served from memory: %s", error)
         self._away = True
         self._mark = None
+        if self._snapshot.is_current:
+            self._snapshot = self._snapshot.remembered()
+        if self.snapshot_age() > self._settings.outage_seconds and not self._given_up:
+            self._given_up = True
+            self._snapshot = without_database(self._said)
+            _log.error(
+                "The database has been away for %.0f seconds: its models and keys are no longer served "
+                "(outage_seconds).",
+                self.snapshot_age(),
+            )
         await self._unwatch()
+
+    async def _keep(self) -> None:
+        """Keep what was read for a start without the database; what prevents that is said once, and tried again."""
+        rows, database = self._unkept, self.database
+        if rows is None:
+            return
+        try:
+            await asyncio.to_thread(keep, self._settings, rows, database.keyring, database.index)
+        except OSError as error:
+            if not self._unkeepable:
+                _log.error("The registry cannot be kept for a start without its database: %s.", error.strerror)
+            self._unkeepable = True
+        else:
+            self._unkept, self._unkeepable = None, False
 
     async def _read_mark(self) -> int:
         """A number that changes with every commit: SQLite's data_version, else the generation."""
@@ -189,6 +232,26 @@ class Registry:
         await self._unwatch()
         if self._database is not None:
             await self._database.aclose()
+
+
+def _is_elsewhere(settings: "Settings") -> bool:
+    """Whether the database is a server that may be away, and no file beside us."""
+    return parse_url(settings.database_url).get_backend_name() == "postgresql"
+
+
+async def _remembered(settings: "Settings", said: Declared, error: Exception) -> RegistrySnapshot:
+    """What can be served without the database, said in the log with the reason."""
+    if was_kept(settings):
+        try:
+            remembered = await asyncio.to_thread(kept, settings, read(settings), said)
+            snapshot = await made_of(remembered.contents, remembered, is_current=False)
+        except RegistryError as reason:
+            _log.error("What was kept of the registry is not used: %s", reason)
+        else:
+            _log.warning("The registry is served as it was kept at %s: %s", remembered.written, error)
+            return snapshot
+    _log.warning("Only the models of the settings are served: %s", error)
+    return without_database(said)
 
 
 async def ensure_first_admin_key(registry: Registry, data_dir: Path) -> Path | None:

@@ -1,13 +1,14 @@
 """The registry in memory: immutable, replaced as a whole, asked without any database call."""
 
 import asyncio
+import copy
 import hmac
 import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -54,10 +55,48 @@ class Known(NamedTuple):
     """Whether the catalog was asked for what the row does not say."""
 
 
+class Contents(NamedTuple):
+    """What the tables hold of the registry."""
+
+    generation: int
+    models: Sequence[Row]
+    keys: Sequence[Row]
+    """Those that are not revoked."""
+    routes: Sequence[Row]
+    """Those that are enabled."""
+
+
+class Opener(Protocol):
+    """What rows are opened with: the open database, or what was kept of it."""
+
+    @property
+    def keyring(self) -> Keyring: ...
+
+    @property
+    def index(self) -> bytes: ...
+
+    @property
+    def declared(self) -> Declared: ...
+
+    def follow_keyring(self) -> None:
+        """Take up a keyring that was changed meanwhile."""
+        ...
+
+
 class RegistrySnapshot:
     """One state of the registry."""
 
-    __slots__ = ("_index", "_keys", "_known", "_models", "_named", "_routes", "_routes_named", "generation")
+    __slots__ = (
+        "_keys",
+        "_known",
+        "_models",
+        "_named",
+        "_routes",
+        "_routes_named",
+        "generation",
+        "index",
+        "is_current",
+    )
 
     def __init__(
         self,
@@ -68,12 +107,14 @@ class RegistrySnapshot:
         *,
         models: Mapping[str, Model],
         routes: Iterable[Route],
+        is_current: bool = True,
     ) -> None:
         self.generation = generation
+        self.is_current = is_current
         self._known = known
         self._models = {id: model for id, model in models.items() if model.enabled}
         self._keys = {key.digest: key for key in keys}
-        self._index = index
+        self.index = index
         self._named: dict[str, list[Model]] = {}
         for model in self._models.values():
             self._named.setdefault(model.name, []).append(model)
@@ -107,16 +148,25 @@ class RegistrySnapshot:
         return list(self._routes.values())
 
     def principal(self, token: str) -> Principal | None:
-        """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike."""
+        """Whom a virtual key stands for; None for malformed, unknown, revoked and expired ones alike.
+
+        While the database is away nobody can say that a well-formed key is unknown: `Overloaded`.
+        """
         if not well_formed(token):
             return None
-        if not self._index:
-            raise Overloaded("Virtual keys cannot be checked before the database has answered.", retry_after=5)
-        wanted = digest(self._index, token)
+        wanted = digest(self.index, token) if self.index else b""
         key = self._keys.get(wanted)
         if key is None or not hmac.compare_digest(key.digest, wanted):
+            if not self.is_current:
+                raise Overloaded("Virtual keys cannot be checked before the database has answered.", retry_after=5)
             return None
         return None if key.expires_at is not None and key.expires_at <= time.time() else key.principal
+
+    def remembered(self) -> "RegistrySnapshot":
+        """The same state, no longer known to be the database's."""
+        other = copy.copy(self)
+        other.is_current = False
+        return other
 
     def known(self, row: Row) -> Known | None:
         """The entry made of exactly this row and the key's file as it is now, if there is one."""
@@ -131,40 +181,50 @@ class RegistrySnapshot:
         return tuple(map(stamp, files))
 
 
-async def load(database: Database, previous: RegistrySnapshot | None = None) -> RegistrySnapshot:
-    """The state of the database as it is now, in one transaction."""
+async def contents(database: Database) -> Contents:
+    """What the tables hold now, in one transaction."""
     async with database.read() as connection:
         try:
-            number = await connection.scalar(sa.select(generation.c.value)) or 0
-            model_rows = (await connection.execute(sa.select(models))).all()
-            key_rows = (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all()
-            route_rows = (await connection.execute(sa.select(routes).where(routes.c.enabled))).all()
+            return Contents(
+                await connection.scalar(sa.select(generation.c.value)) or 0,
+                (await connection.execute(sa.select(models))).all(),
+                (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all(),
+                (await connection.execute(sa.select(routes).where(routes.c.enabled))).all(),
+            )
         except ValueError as error:  # SQLite lets other programs write text that is no JSON, or no time
             raise RegistryError(f"The registry's tables hold a value that cannot be read: {error}.") from error
+
+
+async def made_of(
+    rows: Contents, opener: Opener, previous: RegistrySnapshot | None = None, *, is_current: bool = True
+) -> RegistrySnapshot:
+    """What is served of these rows."""
     known = {}
-    for count, row in enumerate(model_rows, 1):
-        if (entry := _entry(row, database, previous)) is not None:
+    for count, row in enumerate(rows.models, 1):
+        if (entry := _entry(row, opener, previous)) is not None:
             known[row.id] = entry
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)  # answers stream meanwhile: a rotation of the keyring makes us open every row
     known = await _completed(known)
-    every = {**{id: entry.model for id, entry in known.items()}, **database.declared.models}
-    written = [route for route in database.declared.routes if route.enabled]
-    served = [_with_models(route, every) for route in written] + [_route(row, every) for row in route_rows]
+    every = {**{id: entry.model for id, entry in known.items()}, **opener.declared.models}
+    written = [route for route in opener.declared.routes if route.enabled]
+    served = [_with_models(route, every) for route in written] + [_route(row, every) for row in rows.routes]
     return RegistrySnapshot(
-        number,
+        rows.generation,
         known,
-        [_key(row) for row in key_rows],
-        database.index,
+        [_key(row) for row in rows.keys],
+        opener.index,
         models=every,
         routes=[route for route in served if route is not None],
+        is_current=is_current,
     )
 
 
 def without_database(said: Declared) -> RegistrySnapshot:
     """What the settings alone say: no virtual key, and no model of the tables."""
     routes = [_with_models(route, said.models) for route in said.routes if route.enabled]
-    return RegistrySnapshot(0, {}, (), b"", models=said.models, routes=[route for route in routes if route is not None])
+    served = [route for route in routes if route is not None]
+    return RegistrySnapshot(0, {}, (), b"", models=said.models, routes=served, is_current=False)
 
 
 async def _completed(known: Mapping[str, Known]) -> dict[str, Known]:
@@ -176,15 +236,15 @@ async def _completed(known: Mapping[str, Known]) -> dict[str, Known]:
     }
 
 
-def _entry(row: Row, database: Database, previous: RegistrySnapshot | None) -> Known | None:
+def _entry(row: Row, opener: Opener, previous: RegistrySnapshot | None) -> Known | None:
     if previous is not None and (entry := previous.known(row)) is not None:
         return entry
     try:
         try:
-            return _open(row, database.keyring)
+            return _open(row, opener.keyring)
         except KeyringError:
-            database.follow_keyring()
-            return _open(row, database.keyring)
+            opener.follow_keyring()
+            return _open(row, opener.keyring)
     except (KeyringError, msgspec.MsgspecError, ValueError, TypeError) as error:
         # One row that cannot be read must not take the others away.
         _log.error("Model %s is left out: %s", row.id, error)

@@ -105,6 +105,8 @@ class Settings(BaseModel):
     """Whether a request with fields that the model's upstream has no place for is refused; else they are left out."""
     expose_routing: bool = False
     """Whether every caller is told which model and provider answered, and how long each plugin took."""
+    outage_seconds: float = Field(default=900.0, ge=0, allow_inf_nan=False)
+    """How long the registry's models and keys are served from memory while its database is away."""
     drain_seconds: float = Field(default=120.0, ge=0, allow_inf_nan=False)
     """How long running answers may go on after the signal to stop."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -25,17 +25,23 @@ class RunningGateway:
     """An async context manager that runs `gateway serve` and is ready for requests once entered.
 
     `data_dir` keeps the database between two runs. `environ` adds to a clean environment: nothing set for the
-    calling process leaks in.
+    calling process leaks in. With `unready` it is entered as soon as it lives, as one whose database is away does.
     """
 
     def __init__(
-        self, data_dir: Path, *, environ: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+        self,
+        data_dir: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        unready: bool = False,
     ) -> None:
         self.data_dir = data_dir
         self.host = "127.0.0.1"
         self.port = 0
         self._environ = {**_clean_environ(), "GATEWAY_DATA_DIR": str(data_dir), **(environ or {})}
         self._arguments = arguments
+        self._entered_at = "/health/live" if unready else "/health/ready"
         self._process: asyncio.subprocess.Process | None = None
         self._log_path = data_dir / "serve.log"
 
@@ -131,7 +137,7 @@ class RunningGateway:
 
     async def _answers(self) -> bool:
         try:
-            return (await self.client.request("GET", "/health/ready")).status == 200
+            return (await self.client.request("GET", self._entered_at)).status == 200
         except ConnectionError:
             return False  # bound, and not yet listening
 

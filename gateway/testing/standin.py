@@ -55,6 +55,7 @@ class StandInSnapshot:
     """A registry's snapshot made of these models, keys and routes; see `gateway.protocols.Snapshot`."""
 
     generation = 1
+    is_current = True
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class BrokenSnapshot:
     """A registry that cannot be asked."""
 
     generation = 0
+    is_current = False
 
     def model(self, model_id: str) -> Model | None:
         """Raises."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gateway import Gateway, Model, ModelLookup, Principal, Route
+from gateway import Gateway, LookupFailed, Model, ModelLookup, Principal, Route
 from gateway.wire.ids import parse_uuid
 
 
@@ -17,7 +17,7 @@ class RegistryLookup:
         """The model or route of that id or name that the caller may use.
 
         A name that stands for several of them is not found, and so is a foreign one, in the same words as one that
-        does not exist.
+        does not exist. While the database is away nobody can say that a name does not exist: `LookupFailed`.
         """
         snapshot = self._gateway.snapshot
         found = parse_uuid(name)
@@ -26,7 +26,11 @@ class RegistryLookup:
             if one is not None and principal.may_use(one):
                 return _as_route(one)
         named = own_else_shared((*snapshot.models_named(name), *snapshot.routes_named(name)), principal)
-        return None if named is None else _as_route(named)
+        if named is not None:
+            return _as_route(named)
+        if not snapshot.is_current:
+            raise LookupFailed("The registry's database is away: try again later.", status=503, retry_after=5)
+        return None
 
 
 def own_else_shared(named: Sequence[Model | Route], principal: Principal) -> Model | Route | None:

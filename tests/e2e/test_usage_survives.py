@@ -6,7 +6,7 @@ import signal
 from datetime import UTC, datetime
 
 import pytest
-import sqlalchemy as sa
+from outage import away
 from seeding import seed
 
 from gateway.registry import Database, NewModel, UsageStore
@@ -84,37 +84,18 @@ async def test_a_stop_delivers_everything_and_leaves_no_journal(tmp_path):
 
 async def test_a_database_that_is_away_loses_no_row(tmp_path, fresh_postgres_url):
     """PostgreSQL refuses everybody for a while: chats go on, and their rows come when it is back."""
-    import asyncpg
-
-    url = sa.make_url(fresh_postgres_url)
-    name, server = url.database, url.query.get("host") or url.host
     data_dir = tmp_path / "data"
     environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_DATABASE_URL": fresh_postgres_url}
-
-    async def allow(connections: bool) -> None:
-        connection = await asyncpg.connect(user="postgres", database="postgres", host=server, port=url.port)
-        try:
-            await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {str(connections).lower()}")
-            if not connections:
-                await connection.execute(
-                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-                )
-        finally:
-            await connection.close()
-
     async with ScriptedUpstream() as upstream:
         models = [NewModel(name="good", base_url=upstream.play("good", OK), model_id="m")]
         key = (await seed(data_dir, environ, models=models, keys={"one": None}))["one"]
         async with RunningGateway(data_dir, environ=environ) as gateway:
-            await allow(False)
-            try:
+            async with away(fresh_postgres_url):
                 for _ in range(15):
                     assert (await (await ask(gateway, key, "good")).finish()).complete
                 async with asyncio.timeout(HANG):
                     while "usage_sink_failed" not in gateway.log:
                         await asyncio.sleep(0.05)
-            finally:
-                await allow(True)
             found = await until_rows(data_dir, 15, environ)
             assert "Traceback" not in gateway.log
     assert list(found.values()) == ["ok"] * 15

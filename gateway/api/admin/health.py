@@ -16,7 +16,8 @@ class Condition(NamedTuple):
     """Where the application's own numbers come from."""
 
     stats: Callable[[], Stats]
-    ready: Callable[[], Awaitable[bool]]
+    unready: Callable[[], Awaitable[str]]
+    """What keeps the gateway from being ready; empty when nothing does."""
 
 
 class FailedPlugin(msgspec.Struct, frozen=True):
@@ -40,6 +41,8 @@ class HealthDetails(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     """`ready`, `not ready` or `draining`, as `/health/ready` says it."""
+    reason: str
+    """Why it is not ready; empty when it is, or drains."""
     failed_plugins: list[FailedPlugin]
     quarantined: list[Quarantined]
     stats: Stats
@@ -53,9 +56,11 @@ def health_handler(control: Control, condition: Condition) -> HTTPRouteHandler:
     async def show() -> HealthDetails:
         stats = condition.stats()
         workers = list(control.workers())
-        status = "draining" if stats.draining else "ready" if await condition.ready() else "not ready"
+        reason = "" if stats.draining else await condition.unready()
+        status = "draining" if stats.draining else "not ready" if reason else "ready"
         return HealthDetails(
             status=status,
+            reason=reason,
             failed_plugins=[
                 FailedPlugin(entry.name, entry.reason) for entry in control.plugins() if entry.state is State.FAILED
             ],

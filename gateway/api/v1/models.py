@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from gateway import protocols
 from gateway.api.refusal import own_headers
 from gateway.domain import Model, Principal, Route
-from gateway.errors import ModelNotFound
+from gateway.errors import LookupFailed, ModelNotFound
 from gateway.protocols import Snapshot
 
 Require: TypeAlias = Callable[[protocols.Scope, Literal["chat"]], Awaitable[Principal]]
@@ -79,6 +79,8 @@ def model_handlers(require: Require, snapshot: Callable[[], Snapshot]) -> list[H
         usable = _usable(snapshot(), principal)
         by_id = next((_shown(one, one.id, principal) for one in usable if one.id == wanted), None)
         found = by_id or next((model for model in _listed(snapshot(), principal) if model.id == wanted), None)
+        if found is None and not snapshot().is_current:
+            raise LookupFailed("The registry's database is away: try again later.", status=503, retry_after=5)
         if found is None:
             raise ModelNotFound(f"The model '{wanted}' does not exist or you do not have access to it.", param="model")
         return Response(

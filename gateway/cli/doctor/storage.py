@@ -23,7 +23,7 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from gateway.registry.keyring import Keyring
 
-_PRIVATE = ("admin-key", "demo-key", "gateway.db", "gateway.db-wal", "gateway.db-shm")
+_PRIVATE = ("admin-key", "demo-key", "gateway.db", "gateway.db-wal", "gateway.db-shm", "registry.kept")
 _POOLER: Final = "prepared statement"
 """What PostgreSQL complains of when statements were prepared on another of a pooler's connections."""
 

@@ -4,24 +4,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from litestar import Litestar, get
+from litestar import Litestar, get, post
 from litestar.params import FromPath
 from litestar.testing import TestClient
 
 from gateway.api import exception_handlers, health_handlers
+from gateway.registry import DatabaseUnavailable
 
 
 class _House:
     """What health asks."""
 
     def __init__(self) -> None:
-        self.is_ready = True
+        self.missing = ""
         self.is_draining = False
         self.asked = 0
 
-    async def ready(self) -> bool:
+    async def unready(self) -> str:
         self.asked += 1
-        return self.is_ready
+        return self.missing
 
     def draining(self) -> bool:
         return self.is_draining
@@ -30,6 +31,11 @@ class _House:
 @get("/boom", opt={"public": True})
 async def _boom() -> None:
     raise ZeroDivisionError("the secret is sk-1234567890abcdef")
+
+
+@post("/admin/things", opt={"public": True})
+async def _write() -> None:
+    raise DatabaseUnavailable("PostgreSQL at db.internal cannot be reached.")
 
 
 @get("/v1/things/{name:str}", opt={"public": True})
@@ -45,7 +51,7 @@ def house() -> _House:
 @pytest.fixture
 def client(house: _House) -> Iterator[TestClient[Litestar]]:
     app = Litestar(
-        [*health_handlers(house.ready, house.draining), _boom, _thing],
+        [*health_handlers(house.unready, house.draining), _boom, _thing, _write],
         exception_handlers=exception_handlers(),
         openapi_config=None,
         logging_config=None,
@@ -64,10 +70,10 @@ def test_ready_says_ready(client: TestClient[Litestar]) -> None:
     assert (answer.status_code, answer.text) == (200, "ready")
 
 
-def test_a_failed_check_is_not_ready(client: TestClient[Litestar], house: _House) -> None:
-    house.is_ready = False
+def test_a_failed_check_is_not_ready_and_says_why(client: TestClient[Litestar], house: _House) -> None:
+    house.missing = "the database is away"
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.text) == (503, "not ready")
+    assert (answer.status_code, answer.text) == (503, "not ready: the database is away")
 
 
 def test_draining_is_told_at_once_whatever_the_last_check_said(client: TestClient[Litestar], house: _House) -> None:
@@ -120,3 +126,15 @@ def test_an_unexpected_error_tells_the_client_nothing_of_itself(client: TestClie
     answer = client.get("/boom")
     assert answer.status_code == 500
     assert answer.json() == {"message": "The gateway failed to answer this request."}
+
+
+def test_what_needs_the_database_while_it_is_away_is_to_be_tried_again(client: TestClient[Litestar]) -> None:
+    answer = client.post("/admin/things")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "The database is away: try again later.",
+    }
