@@ -6,7 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey faults soak lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -17,6 +17,7 @@ help:
 	@echo "make faults       ask every surface every way an upstream fails; print the table and write it into docs/reliability.md"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
 	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
+	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
 	@echo "make node-clients install other makers' clients for tests/clients (needs Node.js 20 and npm)"
@@ -52,7 +53,13 @@ bench: .venv/installed bench-tools
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \
 		$(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(QUICK)$(SCENARIOS),,--write) $(BENCH)
 
-bench-tools: build/bench/upstream build/bench/load
+bench-tools: build/bench/upstream build/bench/load build/bench/counter.so
+
+budgets: .venv/installed bench-tools
+	$(BIN)/python -m bench.budgets
+
+budgets-accept: .venv/installed bench-tools
+	$(BIN)/python -m bench.budgets --accept
 
 lock:
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \
@@ -76,6 +83,11 @@ build/bench/%: bench/%.c $(wildcard bench/*.h)
 	@command -v cc >/dev/null || { echo "A C compiler is needed: apt-get install gcc libc6-dev" >&2; exit 1; }
 	@mkdir -p $(@D)
 	cc -O2 -Wall -Wextra -Wshadow $(if $(findstring upstream,$@),$(TLS)) -o $@ $< $(if $(findstring upstream,$@),$(if $(TLS),-lssl -lcrypto))
+
+build/bench/%.so: bench/%.c
+	@command -v cc >/dev/null || { echo "A C compiler is needed: apt-get install gcc libc6-dev" >&2; exit 1; }
+	@mkdir -p $(@D)
+	cc -O2 -Wall -Wextra -Wshadow -shared -fPIC -o $@ $<
 
 .venv-real/bin/transformers:
 	$(PYTHON) -m venv .venv-real

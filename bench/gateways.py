@@ -35,6 +35,10 @@ class Variant(msgspec.Struct, frozen=True):
     """Default plugins that are switched off."""
     environ: Mapping[str, str] = {}
     workers: int = 1
+    files: tuple[Path, ...] = ()
+    """Plugins of one file it gets, too."""
+    through: tuple[str, ...] = ()
+    """The words of a command that runs it."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -49,6 +53,8 @@ class World(msgspec.Struct, frozen=True):
     """The authority that signed its certificate."""
     models: tuple[str, ...] = ()
     """The names the scenarios will ask for."""
+    foreign: Mapping[str, str] = {}
+    """More names, and the provider behind each."""
 
     def address(self, url: str) -> str:
         """Host and port of a base URL."""
@@ -67,9 +73,9 @@ def running(world: World, variant: Variant) -> Iterator[Server]:
     environ = _environ(world, variant, folder)
     key = asyncio.run(_furnish(world, environ))
     plugins = write_plugins(variant.noop, variant.count, folder / "plugins", variant.each) if variant.count else ()
-    command = [sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0"]
+    command = [*variant.through, sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0"]
     command += ["--workers", str(variant.workers)] if variant.workers > 1 else []
-    command += [part for file in plugins for part in ("--plugin", str(file))]
+    command += [part for file in (*variant.files, *plugins) for part in ("--plugin", str(file))]
     (folder / "key").write_text(key.reveal(), "utf-8")
     with started(command, world.cores, folder, environ) as server:
         server.port = int(server.wait_for(r"^Listening on: +http://.*:([0-9]+)$"))
@@ -150,6 +156,8 @@ async def _furnish(world: World, environ: Mapping[str, str]) -> Secret:
             await store.add(_model(name, world.base_url, tls=False))
             if world.tls_url:
                 await store.add(_model(name, world.tls_url, tls=True))
+        for name, provider in world.foreign.items():
+            await store.add(msgspec.structs.replace(_model(name, world.base_url, tls=False), provider=provider))
         _, key = await KeyStore(registry.database).create("bench")
         return key
     finally:
