@@ -28,6 +28,7 @@ from gateway.app.sinks import CurrentSinks
 from gateway.app.surfaces import Assembler
 from gateway.app.swap import Swap
 from gateway.app.unprovided import refuse_unprovided
+from gateway.app.watchdog import watchdog
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
@@ -172,6 +173,7 @@ class Application:
             self._registry = await Registry.open(self.settings)
             stack.push_async_callback(self._registry.aclose)
             await self_test(self._policy)
+            stack.enter_context(watchdog(lambda: self.plugins, self.log, self.settings.watchdog_seconds))
             await self._generations.publish(self._swap.serving.generation)
             self._tell_failed()
             stack.push_async_callback(self._generations.aclose)

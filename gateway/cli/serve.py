@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _PLUGIN = click.Path(path_type=Path, dir_okay=False, exists=True)
+_DEV_WATCHDOG = 0.25
 
 
 class _Options(NamedTuple):
@@ -125,6 +126,9 @@ def _run_processes(
     if generation is not None:
         refuse_unprovided(settings, generation)
     _show_banner(settings, prepared, plugins)
+    if options.dev and settings.watchdog_seconds:
+        # Whoever writes a plugin wants to know before anybody waits.
+        settings = settings.model_copy(update={"watchdog_seconds": min(_DEV_WATCHDOG, settings.watchdog_seconds)})
     os.environ.update(environment(settings, context.config))
     if options.dev:
         from gateway.server.reloading import run_reloading

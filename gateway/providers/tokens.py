@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,7 +22,7 @@ _LARGEST: Final = 1 << 16
 _HEADERS: Final = (("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json"))
 
 
-class AccessTokens:
+class AccessTokens(ABC):
     """The token of one credential: made when it is needed, kept until shortly before its end.
 
     However many ask at a time, one goes for it. Set `url`; override `form` and `refusal`.
@@ -37,13 +38,13 @@ class AccessTokens:
         self._token: Secret | None = None
         self._good_until = 0.0
 
+    @abstractmethod
     def form(self, now: float) -> Mapping[str, str]:
         """What is sent for a token; `now` in seconds since the epoch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self, status: int, answer: Mapping[str, Any]) -> GatewayError:
         """The error of an answer without a token. Tell codes on, never a stranger's text."""
-        raise NotImplementedError
 
     async def get(self, model: Model) -> Secret:
         """A token that is good for a while; `model` tells whose connections and limits are used.

@@ -125,6 +125,8 @@ class Settings(BaseModel):
     """Single-file plugins to load; naming one enables it."""
     plugin_start_seconds: float = Field(default=20.0, gt=0, le=3600)
     """How long a plugin's import, and each of its hooks, may take."""
+    watchdog_seconds: float = Field(default=1.0, ge=0, le=3600)
+    """How long a plugin may hold up the event loop before the log names its line; 0 never looks."""
     order: OrderSettings = OrderSettings()
     """What the operator decides of the order of plugins."""
     warnings: tuple[str, ...] = Field(default=(), exclude=True)

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
+from gateway.runtime.blocking import LoopWatch
 from gateway.testing.bench import Bench
 from gateway.testing.conformance.evidence import places_of
 from gateway.testing.conformance.suite import Conformance, check, fail
 from gateway.testing.standin import StandInSnapshot
-from gateway.testing.watch import LoopWatch
 
 
 class MannersChecks(Conformance):
@@ -29,11 +29,12 @@ class MannersChecks(Conformance):
         """All exchanges share one event loop: whoever waits, waits with `await`."""
         async with self.bench():
             made = self.under_test
-            with LoopWatch((*places_of(made), *(self.subject.places if self.plugin else ()))) as watch:
+            places = (*places_of(made), *(self.subject.places if self.plugin else ()))
+            with LoopWatch(lambda: dict.fromkeys(places, "")) as watch:
                 await self._used(made)
                 await asyncio.sleep(0.1)
         if watch.blocked:
-            fail(f"blocks the event loop at {watch.blocked}; await, or use `asyncio.to_thread`")
+            fail(f"blocks the event loop at {watch.blocked.where}; await, or use `asyncio.to_thread`")
 
     @check
     async def test_stops_when_cancelled(self) -> None:

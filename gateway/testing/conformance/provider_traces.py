@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gateway.runtime.blocking import LoopWatch
 from gateway.testing.bench import Bench
 from gateway.testing.canned import FAILURES, failing, half
 from gateway.testing.conformance.evidence import Evidence, places_of
 from gateway.testing.conformance.provider_base import ANYBODY, ProviderChecks
 from gateway.testing.conformance.suite import cases, check, fail
 from gateway.testing.upstream import Behaviour, Ending
-from gateway.testing.watch import LoopWatch
 
 _LONG_ERROR = Behaviour(
     status=503, headers=(("content-type", "text/plain"),), writes=(b"overloaded " * 1024,) * 32, pause=0.0
@@ -93,10 +93,11 @@ class TraceChecks(ProviderChecks):
     async def test_does_not_block_the_loop(self) -> None:
         """All exchanges share one event loop: whoever waits, waits with `await`."""
         async with self.bench() as bench:
-            with LoopWatch((*places_of(self.under_test), *(self.subject.places if self.plugin else ()))) as watch:
+            places = (*places_of(self.under_test), *(self.subject.places if self.plugin else ()))
+            with LoopWatch(lambda: dict.fromkeys(places, "")) as watch:
                 await self.asked(bench, "loop", self.answer("text").behaviour(pause=0.01))
         if watch.blocked:
-            fail(f"blocks the event loop at {watch.blocked}; await, or use `asyncio.to_thread`")
+            fail(f"blocks the event loop at {watch.blocked.where}; await, or use `asyncio.to_thread`")
 
 
 def _held(bench: Bench) -> int:

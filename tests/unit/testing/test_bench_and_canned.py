@@ -1,9 +1,6 @@
 """The kit's own instruments measure: the bench, the canned answers, gates, the loop's watch, the search for secrets."""
 
-import asyncio
 import logging
-import time
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +14,6 @@ from gateway.testing.canned import CHAT, FAILURES, Said, difference, dripped, sa
 from gateway.testing.conformance.evidence import Evidence
 from gateway.testing.faults import stall_before_head
 from gateway.testing.standin import OWNER, PRIVATE_ID, furnished
-from gateway.testing.watch import LoopWatch
 
 ANYBODY = Principal("anybody", unrestricted=True)
 
@@ -116,21 +112,6 @@ def test_a_dripped_answer_has_one_byte_for_each_write() -> None:
     drip = dripped(CHAT["text"])
     assert {len(write) for write in drip.writes} == {1}
     assert b"".join(drip.writes) == b"".join(CHAT["text"].writes)
-
-
-async def test_the_watch_names_the_line_that_holds_up_the_loop() -> None:
-    with LoopWatch([Path(__file__)]) as watch:
-        await asyncio.sleep(0.1)
-        assert watch.blocked == ""
-        time.sleep(1.0)  # noqa: ASYNC251 - the fault itself
-    assert "test_bench_and_canned.py:" in watch.blocked
-    assert "time.sleep(1.0)" in watch.blocked
-
-
-async def test_the_watch_leaves_others_code_alone() -> None:
-    with LoopWatch([Path("elsewhere.py")]) as watch:
-        time.sleep(0.6)  # noqa: ASYNC251 - the fault of somebody else
-    assert watch.blocked == ""
 
 
 @pytest.mark.parametrize("where", ["print", "log", "error", "cause", "note", "repr"])
