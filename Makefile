@@ -6,7 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey faults soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -15,6 +15,7 @@ help:
 	@echo "make check        style, types, imports, and what plugins were promised"
 	@echo "make author-journey  from a clean environment to a tested plugin of every kind, with a stopwatch"
 	@echo "make faults       ask every surface every way an upstream fails; print the table and write it into docs/reliability.md"
+	@echo "make faults-compared  the same faults before the openai SDK behind a bare Litestar handler; into the same page"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
 	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
@@ -45,6 +46,9 @@ author-journey:
 
 faults: .venv/installed
 	GATEWAY_TEST_FAULTS=all GATEWAY_TEST_REPORT=docs/reliability.md $(BIN)/python -m pytest -q -s tests/faults
+
+faults-compared: .venv/installed
+	PYTHONPATH=tests $(BIN)/python tests/faults/compare.py docs/reliability.md
 
 soak: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py

@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+from fault_asking import Result
 from fault_cases import Case
-from fault_matrix import Result
 from fault_table import FAULTS
 
 from gateway.testing.told import Ending
 
-BEGIN, END = "<!-- the matrix begins -->\n", "<!-- the matrix ends -->\n"
 SURFACES = {
     "custom": "custom",
     "chat": "chat",
@@ -40,10 +39,13 @@ def table(results: Mapping[str, Result], cases: Sequence[Case]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(text: str, page: Path) -> None:
-    """Put the table between the page's markers."""
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", "utf-8")
+def write(text: str, page: Path, *, block: str = "matrix") -> None:
+    """Put the table between the page's markers for that block."""
+    begin, end = (f"<!-- the {block} {word} -->\n" for word in ("begins", "ends"))
+    before, found, rest = page.read_text("utf-8").partition(begin)
+    if not found or end not in rest:
+        raise ValueError(f"{page} has no place for the {block}: put the lines {begin}and {end}into it")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
 
 
 def _counted(outcomes: Sequence[str]) -> str:
@@ -54,16 +56,22 @@ def _counted(outcomes: Sequence[str]) -> str:
 
 def _cell(results: Mapping[str, Result], cases: Sequence[Case]) -> str:
     """What streams were told / what whole answers were; `FAILED` where that is not as it should be."""
+
+    def shown(case: Case) -> str:
+        result = results[str(case)]
+        return "**FAILED**" if result.problems else in_a_word(result)
+
     parts = [
-        ", ".join(sorted({_shown(results[str(case)]) for case in cases if case.shape.streamed is streamed}))
+        ", ".join(sorted({shown(case) for case in cases if case.shape.streamed is streamed}))
         for streamed in (True, False)
     ]
     return " / ".join(part for part in parts if part)
 
 
-def _shown(result: Result) -> str:
-    if result.problems:
-        return "**FAILED**"
+def in_a_word(result: Result) -> str:
+    """What the client was told, whether it should have been or not."""
+    if any(problem.startswith("I1") for problem in result.problems):
+        return "nothing"
     if result.told is None:
         return "closed"
     return str(result.told.status) if result.told.ending is Ending.REFUSED else _SHORT[result.told.ending]

@@ -135,7 +135,7 @@ def _statuses() -> dict[str, Fault]:
         return Fault(row=8, play=lambda p: (first, well(p)), kept=True, verdict=verdict)
 
     long = {"retry-after": "60"}
-    redirect = {"location": "http://127.0.0.1:{canary}/", "content-length": "0"}
+    redirect = {"location": "http://{canary}", "content-length": "0"}
     return {
         "429": fault(7, upstream(429, "429 slow", tries=3), error(429, "slow")),
         "429 for long": fault(7, upstream(429, "429 slow", retry_after=60), error(429, "slow", long)),

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from fault_asking import Result
 from fault_cases import CASES, Case
-from fault_matrix import Result, matrix_of
+from fault_matrix import matrix_of
 from fault_report import table, write
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
