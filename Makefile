@@ -17,6 +17,8 @@ help:
 	@echo "make faults       ask every surface every way an upstream fails; print the table and write it into docs/reliability.md"
 	@echo "make faults-compared  the same faults before the openai SDK behind a bare Litestar handler; into the same page"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
+	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
+	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
 	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
@@ -52,6 +54,13 @@ faults-compared: .venv/installed
 
 soak: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py
+
+.PHONY: chaos chaos-proof
+chaos: .venv/installed
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest -q -s tests/chaos/test_chaos.py
+
+chaos-proof: .venv/installed
+	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
 
 bench: .venv/installed bench-tools
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \

@@ -120,6 +120,7 @@ class Application:
     async def drain(self) -> None:
         """Be no longer ready, refuse new exchanges, return when the running ones have ended or their time is over."""
         self.pipeline.drain()
+        self._swap.leave()
         self.log.info("draining", count=self.pipeline.in_flight)
         await self.pipeline.drained(self.settings.drain_seconds)
 

@@ -43,6 +43,7 @@ class Swap:
         self._lock = asyncio.Lock()
         self._first_read: Settings | None = None
         self._needs_restart: tuple[str, ...] = ()
+        self._leaving = False
         self._tried = settings.revision
         self._reason = ""
         self.serving: Assembled
@@ -88,6 +89,10 @@ class Swap:
                 change = rolled_back(settings)
             await self._change(settings, change)
         await self._followed()
+
+    def leave(self) -> None:
+        """This process ends: what has been changed is answered without waiting for the others, which end as well."""
+        self._leaving = True
 
     async def follow(self) -> None:
         """Take up what other workers and the command line switch, and tell them; until cancelled."""
@@ -196,7 +201,7 @@ class Swap:
         number, until = self._generations.current.number, time.monotonic() + _FOLLOW_SECONDS
         await asyncio.to_thread(self._workers.tell, self._status())
         while any(other.revision < number for other in self._workers.others()):
-            if time.monotonic() > until:
+            if self._leaving or time.monotonic() > until:
                 return
             await asyncio.sleep(0.1)
 

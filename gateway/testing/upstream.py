@@ -57,6 +57,8 @@ class Seen:
         """How many writes of the body were made."""
         self.left_after_writes: int | None = None
         """How many had been made when the client left; None when it stayed until the answer was over."""
+        self.over = False
+        """The answer was played to its end, or the client has left."""
         self._permitted = asyncio.Semaphore(0)
 
     def go_on(self) -> None:
@@ -120,11 +122,16 @@ class ScriptedUpstream(LoopbackServer):
         async with self._arrived:
             self.seen(name).append(seen)
             self._arrived.notify_all()
-        script = self._scripts.get(name)
-        if script is None:
+        behaviour = self.choose(name, seen)
+        if behaviour is None:
             connection.reply(404, b'{"error":{"message":"no such script"}}')
             return
-        await self._play(script[min(len(self.seen(name)), len(script)) - 1], seen, connection)
+        await self._play(behaviour, seen, connection)
+
+    def choose(self, name: str, seen: Seen) -> Behaviour | None:
+        """What to play for the request that has just come under that name; a subclass may decide by the request."""
+        script = self._scripts.get(name)
+        return script[min(len(self.seen(name)), len(script)) - 1] if script else None
 
     async def _play(self, behaviour: Behaviour, seen: Seen, connection: Connection) -> None:
         connection.writer.transport.set_write_buffer_limits(0)
@@ -143,6 +150,7 @@ class ScriptedUpstream(LoopbackServer):
                     break
             await _end(behaviour, connection)
         finally:
+            seen.over = True
             if connection.gone.is_set():
                 seen.left_after_writes = seen.writes
 

@@ -1,6 +1,10 @@
-"""What upstreams of each dialect say: the same answer, "part" and "ial", in pieces that faults are put between."""
+"""What upstreams of each dialect say: the same answer, "part" and "ial", in pieces that faults are put between.
+
+`pieces_saying` puts another word in the place of "part", so that answers can be told apart.
+"""
 
 import json
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -38,14 +42,14 @@ def _data(said: Any, name: str | None = None) -> bytes:
     return (f"event: {name}\n" if name else "").encode() + b"data: " + json.dumps(said).encode() + b"\n\n"
 
 
-def _chat() -> Pieces:
+def _chat(part: str) -> Pieces:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
         return _data({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
-    message = {"role": "assistant", "content": "partial"}
+    message = {"role": "assistant", "content": part + "ial"}
     return Pieces(
         name="chat",
-        text=chunk({"role": "assistant", "content": ""}) + chunk({"content": "part"}),
+        text=chunk({"role": "assistant", "content": ""}) + chunk({"content": part}),
         more=chunk({"content": "ial"}),
         stop=chunk({}, "stop"),
         done=b"data: [DONE]\n\n",
@@ -54,14 +58,14 @@ def _chat() -> Pieces:
     )
 
 
-def _completions() -> Pieces:
+def _completions(part: str) -> Pieces:
     def chunk(text: str, finish: str | None = None) -> bytes:
         return _data({"id": "c", "model": "m", "choices": [{"index": 0, "text": text, "finish_reason": finish}]})
 
-    choice = {"index": 0, "text": "partial", "finish_reason": "stop"}
+    choice = {"index": 0, "text": part + "ial", "finish_reason": "stop"}
     return Pieces(
         name="completions",
-        text=chunk("part"),
+        text=chunk(part),
         more=chunk("ial"),
         stop=chunk("", "stop"),
         done=b"data: [DONE]\n\n",
@@ -70,15 +74,15 @@ def _completions() -> Pieces:
     )
 
 
-def _messages() -> Pieces:
-    begin, part, ial, stop = canned_messages.text("part", "ial")
+def _messages(part: str) -> Pieces:
+    begin, first, ial, stop = canned_messages.text(part, "ial")
     delta, end = canned_messages.end()
-    content = [{"type": "text", "text": "partial"}]
+    content = [{"type": "text", "text": part + "ial"}]
     whole = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content}
     usage = {"input_tokens": 1, "output_tokens": 1}
     return Pieces(
         name="messages",
-        text=canned_messages.start() + begin + part,
+        text=canned_messages.start() + begin + first,
         more=ial,
         stop=stop + delta,
         done=end,
@@ -87,9 +91,9 @@ def _messages() -> Pieces:
     )
 
 
-def _responses() -> Pieces:
+def _responses(part: str) -> Pieces:
     item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant"}
-    part = {"type": "output_text", "text": "partial", "annotations": [], "logprobs": []}
+    block = {"type": "output_text", "text": part + "ial", "annotations": [], "logprobs": []}
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     error = {"code": "server_error", "message": "full"}
 
@@ -100,17 +104,17 @@ def _responses() -> Pieces:
         said = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": status, **more}
         return {**said, "output": list(output)}
 
-    whole = response("completed", {**item, "content": [part]}, usage={"input_tokens": 1, "output_tokens": 1})
+    whole = response("completed", {**item, "content": [block]}, usage={"input_tokens": 1, "output_tokens": 1})
     return Pieces(
         name="responses",
         text=event("response.created", 0, response=response("in_progress"))
         + event("response.output_item.added", 1, output_index=0, item={**item, "content": []})
-        + event("response.content_part.added", 2, **place, part={**part, "text": ""})
-        + event("response.output_text.delta", 3, **place, delta="part"),
+        + event("response.content_part.added", 2, **place, part={**block, "text": ""})
+        + event("response.output_text.delta", 3, **place, delta=part),
         more=event("response.output_text.delta", 4, **place, delta="ial"),
-        stop=event("response.output_text.done", 5, **place, text="partial")
-        + event("response.content_part.done", 6, **place, part=part)
-        + event("response.output_item.done", 7, output_index=0, item={**item, "content": [part]})
+        stop=event("response.output_text.done", 5, **place, text=part + "ial")
+        + event("response.content_part.done", 6, **place, part=block)
+        + event("response.output_item.done", 7, output_index=0, item={**item, "content": [block]})
         + event("response.completed", 8, response=whole),
         done=b"",
         error=event("response.failed", 4, response=response("failed", error=error)),
@@ -118,10 +122,21 @@ def _responses() -> Pieces:
     )
 
 
-def _plain() -> Pieces:
+def _plain(part: str) -> Pieces:
     """An answer that is no chat: there are only whole ones."""
-    whole = b'{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"model":"m"}'
+    listed = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "note": part}
+    whole = json.dumps({**listed, "model": "m"}).encode()
     return Pieces(name="plain", text=b"", more=b"", stop=b"", done=b"", error=b"", whole=whole)
 
 
-PIECES = {pieces.name: pieces for pieces in (_chat(), _completions(), _messages(), _responses(), _plain())}
+_DIALECTS = MappingProxyType(
+    {"chat": _chat, "completions": _completions, "messages": _messages, "responses": _responses, "plain": _plain}
+)
+
+
+def pieces_saying(dialect: str, part: str) -> Pieces:
+    """An answer in that dialect with `part` in the place of "part"."""
+    return _DIALECTS[dialect](part)
+
+
+PIECES = {dialect: pieces_saying(dialect, "part") for dialect in _DIALECTS}

@@ -1,0 +1,6 @@
+"""What the random histories are made of: the table of faults, and the control plane's client."""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("faults", "e2e")]
