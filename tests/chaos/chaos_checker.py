@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chaos_accounts import Accounts, is_late
 from chaos_history import Asked, Client, Death, History, Traced
+from chaos_plan import SHAPE
 from chaos_script import due, word_of
 
 from gateway.testing.told import Ending
@@ -51,6 +52,8 @@ class Checker:
         if not (word.startswith(client.text) or client.text.startswith(word)):
             yield f"I2: the client was told {client.text[:60]!r}, which nobody said to it"
         if client.left or self._excused(client):
+            if not client.left and client.ending is Ending.CUT and not self._may_be_cut(client):
+                yield f"I2: a stop has cut the answer, and did not say so: {client.text[-60:]!r}"
             if client.ending is Ending.PROPER and not client.left:
                 yield from self._of_proper(client)
             return
@@ -102,19 +105,25 @@ class Checker:
 
     def _excused(self, client: Client) -> bool:
         """Whether its server was killed or told to stop while it was asked."""
-        workers = {traced.worker for traced in self._traced.get(client.ask.tag, ())}
-        return self._broken_off(client.since, client.ended, workers)
+        return self._killed(client) or self._stopped(client.since, client.ended)
 
-    def _broken_off(self, begin: float, end: float, workers: Collection[int] = ()) -> bool:
-        """Whether one of these workers was killed meanwhile, or any of them all; or a server was told to stop."""
-        killed = any(
+    def _may_be_cut(self, client: Client) -> bool:
+        """A killed server cannot say what happened, and the custom route has no words for it."""
+        return SHAPE[client.ask.shape].surface == "custom" or self._killed(client)
+
+    def _killed(self, client: Client) -> bool:
+        workers = {traced.worker for traced in self._traced.get(client.ask.tag, ())}
+        return self._died(client.since, client.ended, workers)
+
+    def _died(self, begin: float, end: float, workers: Collection[int] = ()) -> bool:
+        """Whether one of these workers was killed meanwhile, or any where nobody knows which it was."""
+        return any(
             begin - death.late <= death.at <= end and (not workers or death.worker in workers)
             for death in self._history.deaths
         )
-        return killed or any(stop.begin <= end and begin <= stop.end for stop in self._history.stops)
 
-    def _stopped(self, client: Client) -> bool:
-        return any(stop.begin <= client.ended and client.since <= stop.end for stop in self._history.stops)
+    def _stopped(self, begin: float, end: float) -> bool:
+        return any(stop.begin <= end and begin <= stop.end for stop in self._history.stops)
 
     def _unknowing(self, client: Client) -> bool:
         """Whether some worker had just begun, and could not ask the database who the client is."""
@@ -135,12 +144,11 @@ class Checker:
         for tag, traced in self._traced.items():
             if len(traced) != 1:
                 yield f"I4: one request became {len(traced)} exchanges ({tag})"
-            one = traced[0]
-            accounts = Accounts(
-                clients[tag], self._asked.get(tag, ()), self._death(one), stopped=self._stopped(clients[tag])
-            )
+            one, client = traced[0], clients[tag]
+            stopped = self._stopped(client.since, client.ended)
+            accounts = Accounts(client, self._asked.get(tag, ()), self._death(one), stopped=stopped)
             for finding in accounts.findings(self._rows.get(one.exchange, ()), one.exchange):
-                yield f"I4: {finding} ({tag}, {clients[tag].ask.script}, exchange {one.exchange})"
+                yield f"I4: {finding} ({tag}, {client.ask.script}, exchange {one.exchange})"
             self.missing += accounts.missing
 
     def _death(self, traced: Traced) -> Death | None:
@@ -158,7 +166,8 @@ class Checker:
         yield from (f"I7: {line}" for line in self._history.logs)
         yield from (f"I5: {what}" for what in self._history.left)
         for did in self._history.did:
-            if did.answer in ("hung", "500") or (did.answer == "cut" and not self._broken_off(did.begin, did.end)):
+            broken_off = self._died(did.begin, did.end) or self._stopped(did.begin, did.end)
+            if did.answer in ("hung", "500") or (did.answer == "cut" and not broken_off):
                 yield f"I1: {did.what} was answered with {did.answer}"
 
     def _of_holdings(self) -> Iterator[str]:

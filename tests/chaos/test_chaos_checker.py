@@ -89,6 +89,12 @@ WRONG: dict[str, tuple[str, Callable[[History], None]]] = {
     "an error for no reason": ("I2", _client(ending=Ending.ERROR, code="upstream_disconnected")),
     "a cut for no reason": ("I2", _client(ending=Ending.CUT)),
     "a refusal for no reason": ("I2", _client(ending=Ending.REFUSED, status=500, text="")),
+    "cut by a stop, and not told so": (
+        "I2",
+        _both(
+            _client(ending=Ending.CUT), lambda history: history.stops.append(Span(what="restart", begin=10.5, end=13.0))
+        ),
+    ),
     "no answer at all": ("I2", _client(ending=None, status=None, text="")),
     "refused, and nobody was asked": (
         "I2",
