@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from bench.contestants import peers
+from bench.gateways import shipped
 from bench.machine import description, others_busy, two_cores
 from bench.report import Table, markdown
 from bench.scenarios import FULL, QUICK, SCENARIOS
@@ -26,6 +27,8 @@ loopback. Events have about 350 bytes and carry the time of their sending, so tr
 answer is checked; *wrong* counts those that were cut, changed or refused. The rows of a table are runs in turn,
 {repeats} of {seconds:g} s each: a figure is their median, with the least and the greatest. CPU is the server's process
 time, user and system. Absolute times move with the machine: compare within one table.
+
+The gateway has one worker and, unless a table says otherwise, all its default plugins: {plugins}.
 """
 
 
@@ -40,6 +43,7 @@ def main() -> int:
     busy = others_busy()
     if busy > _BUSY:
         print(f"note: other processes keep {busy:.1f} cores busy; wall-clock figures will suffer", file=sys.stderr)
+    print(f"the gateway is measured with: {', '.join(shipped())}", file=sys.stderr)
     tables: list[Table] = []
     try:
         with session(pace, two_cores()) as made:
@@ -58,6 +62,7 @@ def main() -> int:
             command=options.command,
             date=datetime.now(UTC).date(),
             machine=description(),
+            plugins=", ".join(shipped()),
             repeats=pace.repeats,
             seconds=pace.seconds,
         )

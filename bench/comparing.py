@@ -1,16 +1,14 @@
 """What plugins cost: gateways that differ in them only, asked in turn."""
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 
 import msgspec
 
-from bench.gateways import Variant, World, gateways
+from bench.gateways import Variant, World, gateways, shipped
 from bench.noop import KINDS
 from bench.rounds import Rounds
 from bench.scenarios import COMPARED, Scenario
 from bench.target import Unavailable
-from gateway.runtime.discovery import GROUP, OURS
 
 BASE = Variant()
 OBSERVERS = (
@@ -21,6 +19,7 @@ OBSERVERS = (
     Variant("500 observers of deltas", "delta_observers", 10, each=50),
 )
 """Ten cost next to nothing, so little that a busy machine hides it: a fiftieth of what 500 cost says it, too."""
+FEW_OBSERVERS = OBSERVERS[:3]
 _NEEDED = ("chatbot_ui", "openai", "registry")
 """Default plugins that the requests of the comparison need."""
 
@@ -58,13 +57,13 @@ def kinds() -> Sequence[str]:
     return tuple(KINDS)
 
 
-def without(plugin: str) -> tuple[Variant, ...]:
-    """With and without one of the default plugins; nobody is asked for a key in either."""
-    environ = {"GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true"} if plugin == "keys" else {}
-    return (Variant("all defaults", environ=environ), Variant(f"without {plugin}", off=(plugin,), environ=environ))
+def without() -> tuple[Variant, ...]:
+    """With all default plugins, and without each that a request can do without."""
+    spared = [name for name in shipped() if name not in (*_NEEDED, "keys")]
+    return (Variant("all defaults"), *(Variant(f"without {name}", off=(name,)) for name in spared))
 
 
-def spared() -> Sequence[str]:
-    """The default plugins that a request can do without."""
-    ours = [point for point in entry_points(group=GROUP) if point.dist and point.dist.name == OURS]
-    return [point.name for point in ours if point.name not in _NEEDED]
+def without_keys() -> tuple[Variant, ...]:
+    """With and without the plugin that checks keys, on a custom route that is open to everybody."""
+    environ = {"GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true"}
+    return (Variant("all defaults", environ=environ), Variant("without keys", off=("keys",), environ=environ))

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import tempfile
+import tomllib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,8 @@ from pathlib import Path
 import msgspec
 
 from bench.noop import write_plugins
-from bench.target import Ask, Server, Target, chat_body, started
+from bench.target import Ask, Server, Target, Unavailable, chat_body, started
+from bench.tools import ROOT
 from gateway.registry import KeyStore, ModelStore, NewModel, Registry
 from gateway.secrets import Secret
 from gateway.settings import load_settings
@@ -79,8 +81,22 @@ def running(world: World, variant: Variant) -> Iterator[Server]:
     (folder / "key").write_text(key.reveal(), "utf-8")
     with started(command, world.cores, folder, environ) as server:
         server.port = int(server.wait_for(r"^Listening on: +http://.*:([0-9]+)$"))
+        _check_plugins(server.wait_for(r"^Plugins: +(.+)$"), variant)
         server.until(lambda: "ready" if _get(server.port, "/health/ready") == 200 else None)
         yield server
+
+
+def shipped() -> Sequence[str]:
+    """The default plugins, as the checkout declares them: what is installed may be older."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
+    return sorted(declared["litestar_gateway.plugins"])
+
+
+def _check_plugins(active: str, variant: Variant) -> None:
+    """A gateway without one of its default plugins is another gateway, and would be measured as faster."""
+    if missing := set(shipped()) - set(variant.off) - set(active.split(", ")):
+        install = f"{sys.executable} -m pip install --no-deps --no-build-isolation -e ."
+        raise Unavailable(f"the gateway runs without {', '.join(sorted(missing))}: its installation is old ({install})")
 
 
 def targets_of(world: World, variant: Variant, server: Server, surfaces: Sequence[str]) -> list[Target]:

@@ -6,8 +6,9 @@
  *
  * FILE holds the request, head and body. Without --rate each connection asks again when it has its answer (closed
  * loop); with it requests are due at fixed times, and their latency counts from then (open loop). --ramp spreads the
- * first requests, --stall stops reading after the first event until the window ends, --leave hangs up then. Counted is the window of --seconds
- * after --warmup; --watch measures the CPU time of processes in it. Every answer is checked, in the window or not.
+ * first requests, --stall stops reading after the first event until the window ends, --leave hangs up then. Counted is
+ * the window of --seconds after --warmup; --watch measures the CPU time of processes in it. Where every stream began
+ * before the window, so did the first events that are told. Every answer is checked, in the window or not.
  * Prints one line of JSON.
  */
 #define _GNU_SOURCE
@@ -59,7 +60,7 @@ static struct {
     uint64_t window_ok, window_events, window_bytes, begun;
 } counts;
 
-static Histogram latency, first, transit;
+static Histogram latency, first, early, transit;
 static int epoll_fd, open_count, idle_count, is_over, in_window;
 static Connection *all, **idle;
 static uint64_t start, window_start, window_end, read_at, own_before, own_after;
@@ -167,7 +168,7 @@ static void seen_mark(void *who, uint64_t sent_at) {
     counts.events++;
     if (!c->seen_first) {
         c->seen_first = 1;
-        if (in_window) histogram_add(&first, read_at - c->started);
+        if (!is_over) histogram_add(in_window ? &first : &early, read_at - c->started);
     }
     if (in_window) {
         counts.window_events++;
@@ -335,7 +336,7 @@ static void print(void) {
     printf("}, ");
     histogram_print("latency", &latency);
     printf(", ");
-    histogram_print("first", &first);
+    histogram_print("first", first.count ? &first : &early);
     printf(", ");
     histogram_print("transit", &transit);
     printf(", \"sample\": \"");

@@ -40,10 +40,30 @@ class Spread(msgspec.Struct, frozen=True):
         return cls(_more(pairs), drawn[_DRAWS // 40], drawn[-_DRAWS // 40])
 
 
+class Progress:
+    """How far a session has come: runs take about as long as their windows say, times what the machine makes of it."""
+
+    def __init__(self, planned: float) -> None:
+        """`planned`: the seconds of all runs together."""
+        self._planned = planned
+        self._done = 0.0
+        self._began = time.monotonic()
+
+    def took(self, planned: float) -> str:
+        """So much of the plan is done; how long the rest will take."""
+        self._done += planned
+        spent = time.monotonic() - self._began
+        left = max(0.0, self._planned - self._done) * spent / self._done
+        return f"{spent / 60:.0f} min done, about {left / 60:.0f} to go"
+
+
 class Rounds:
     """All samples of one group of targets."""
 
-    def __init__(self, pace: Pace, cores: frozenset[int], upstreams: Mapping[bool, int], folder: Path) -> None:
+    def __init__(
+        self, pace: Pace, cores: frozenset[int], upstreams: Mapping[bool, int], folder: Path, progress: Progress
+    ) -> None:
+        self._progress = progress
         self._pace = pace
         self._cores = cores
         self._upstreams = upstreams
@@ -67,7 +87,7 @@ class Rounds:
         self.samples.setdefault((scenario.name, target.name), []).append(sample)
         shown = ", ".join(f"{name} {FIGURES[name](sample):,.1f}" for name in scenario.figures[:3])
         trouble = f"; WRONG: {sample.trouble}" if sample.wrong else ""
-        took = f"({time.monotonic() - started:.1f} s)"
+        took = f"({time.monotonic() - started:.1f} s; {self._progress.took(scenario.lasts(self._pace))})"
         print(
             f"{number + 1}/{self._pace.repeats} {scenario.name}, {target.name}: {shown}{trouble} {took}",
             file=sys.stderr,

@@ -25,6 +25,10 @@ QUICK = Pace(1.5, 0.4, 3)
 FULL = Pace(3.0, 0.5, 5)
 COMPARING = Pace(0.4, 0.1, 1, 0.05)
 """Differences of a microsecond want many short runs, close together."""
+OBSERVING = Pace(1.0, 0.2, 1, 0.05)
+"""What next to nothing costs wants longer ones: in a second a disturbance weighs less."""
+_AROUND = 0.3
+"""Seconds that a run takes beyond what it was told."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         if not self.rate or self.chunks > 1:
             return self.chunks
         return round(self.rate * (self.ramp + pace.warmup + pace.seconds + pace.quiet)) + 1
+
+    def lasts(self, pace: Pace) -> float:
+        """About how many seconds one run takes."""
+        return pace.quiet + self.ramp + pace.warmup + pace.seconds + _AROUND
 
     def run(self, target: Target, pace: Pace, cores: frozenset[int], upstream: int, folder: Path) -> Sample:
         """One run against one target."""
@@ -104,7 +112,17 @@ FIGURES: dict[str, Figure] = {
 
 _REQUESTS = ("answers/s", "CPU us/answer", "p50 us", "p99 us", "upstream + load CPU %", "wrong")
 _BURSTS = ("answers/s", "chunks/s", "CPU us/chunk", "first p50 us", "first p99 us", "upstream + load CPU %", "wrong")
-_PACED = ("chunks/s", "CPU us/chunk", "transit p50 us", "transit p99 us", "RSS MB", "CPU %", "wrong")
+_PACED = (
+    "chunks/s",
+    "CPU us/chunk",
+    "first p50 us",
+    "first p99 us",
+    "transit p50 us",
+    "transit p99 us",
+    "RSS MB",
+    "CPU %",
+    "wrong",
+)
 _FIRST = ("answers/s", "CPU us/answer", "first p50 us", "first p99 us", "p99 us", "wrong")
 
 SCENARIOS: Sequence[Scenario] = (

@@ -1,20 +1,21 @@
 """One run of the benchmarks: the groups that were asked for, one after the other, each leaving its tables."""
 
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from bench.certificate import write_certificate
-from bench.comparing import OBSERVERS, compare, extras, kinds, spared, without
+from bench.comparing import FEW_OBSERVERS, OBSERVERS, compare, extras, kinds, without, without_keys
 from bench.contestants import direct, peers
 from bench.gateways import Variant, World, gateways
 from bench.machine import Cores
 from bench.report import Table, comparison_table, scenario_table
-from bench.rounds import Rounds
-from bench.scenarios import COMPARED, COMPARING, OPEN, OPENING, SCENARIOS, Pace, Scenario
+from bench.rounds import Progress, Rounds
+from bench.scenarios import COMPARED, COMPARING, OBSERVING, OPEN, OPENING, SCENARIOS, Pace, Scenario
 from bench.starting import starting_table
 from bench.target import Unavailable
 from bench.tools import ToolMissing, Upstream
@@ -25,8 +26,19 @@ GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
 _ROUNDS = 2
-_MOST_ROUNDS = 5
+_MOST_ROUNDS = 3
 """How many more rounds comparisons take than scenarios."""
+_STARTING = 5.0
+"""Seconds around the streams that a start is measured with."""
+_FOR_WORKERS = 2
+"""Scenarios in which workers are compared."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Something that will be measured, and about how many seconds it takes."""
+
+    seconds: float
+    tables: Callable[[], Iterator[Table]]
 
 
 class Session:
@@ -37,47 +49,59 @@ class Session:
         self._pace = pace
         self._cores = cores
         self._upstreams = upstreams
+        self._progress = Progress(0)
         self.missing: list[str] = []
         """What was asked for and could not be measured, with the reason."""
 
     def run(self, wanted: Sequence[str], surfaces: Sequence[str], contestants: Sequence[str]) -> Iterator[Table]:
         """Measure the groups and scenarios that are wanted; their tables, as they are ready."""
+        served = self._served(surfaces)
+        jobs = [*self._contests(wanted, served, contestants), *self._own(wanted, served)]
+        seconds = sum(job.seconds for job in jobs)
+        print(f"about {seconds / 60:.0f} min", file=sys.stderr)
+        self._progress = Progress(seconds)
+        for job in jobs:
+            yield from job.tables()
+
+    def _contests(self, wanted: Sequence[str], served: Sequence[str], contestants: Sequence[str]) -> Iterator[Job]:
         chosen = [scenario for scenario in SCENARIOS if {scenario.name, scenario.group} & set(wanted)]
         if not self._world.tls_url:
             chosen = [scenario for scenario in chosen if not scenario.tls]
         if chosen:
-            yield from self._contest(chosen, surfaces, contestants)
-        if not set(OWN_GROUPS) & set(wanted):
-            return
-        served = self._served(surfaces)
-        surface = served[0]
+            plain = len(served) + 1 + len(contestants)
+            runs = [scenario.lasts(self._pace) * (len(served) if scenario.tls else plain) for scenario in chosen]
+            yield Job(sum(runs) * self._pace.repeats, lambda: self._contest(chosen, served, contestants))
+
+    def _own(self, wanted: Sequence[str], served: Sequence[str]) -> Iterator[Job]:
+        surface, repeats = served[0], self._pace.repeats
         if "startup" in wanted:
-            yield starting_table(self._world, surface, self._pace.repeats, self._rounds)
+            seconds = repeats * (OPEN.lasts(OPENING) + _STARTING)
+            yield Job(seconds, lambda: iter([starting_table(self._world, surface, repeats, self._rounds)]))
         if "workers" in wanted:
-            yield from self._workers(surface)
+            yield Job(_FOR_WORKERS * 2 * repeats * SCENARIOS[1].lasts(self._pace), lambda: self._workers(surface))
         if "plugins" in wanted:
-            for plugin in spared():
-                # Only the custom route can be open to anybody, without keys.
-                yield from self._compared(
-                    f"The plugin {plugin}", without(plugin), "custom" if plugin == "keys" else surface
-                )
+            yield self._comparing("Without one of the default plugins", without(), surface)
+            if "custom" in served:
+                yield self._comparing("Without keys", without_keys(), "custom")
         if "extras" in wanted:
             for kind in kinds():
-                yield from self._compared(f"Plugins that do nothing: {kind.replace('_', ' ')}", extras(kind), surface)
+                yield self._comparing(f"Plugins that do nothing: {kind.replace('_', ' ')}", extras(kind), surface)
         if "observers" in wanted:
             for one in served:
-                yield from self._compared("Observers that do nothing", OBSERVERS, one, _MOST_ROUNDS)
+                variants = OBSERVERS if one == surface else FEW_OBSERVERS
+                yield self._comparing(f"Observers that do nothing, {one}", variants, one, OBSERVING, _MOST_ROUNDS)
 
     def _served(self, surfaces: Sequence[str]) -> Sequence[str]:
         """Those of the surfaces that the gateway has."""
         with gateways(self._world, [Variant("asked")], surfaces) as targets:
             served = [one for one in surfaces if f"asked {one}" in {target.name for target in targets}]
+        self.missing += [f"gateway {one}: not served" for one in surfaces if one not in served]
         if not served:
             raise Unavailable(f"the gateway serves none of {', '.join(surfaces)}")
         return served
 
     def _rounds(self, pace: Pace) -> Rounds:
-        return Rounds(pace, self._cores.others, self._upstreams, self._world.folder)
+        return Rounds(pace, self._cores.others, self._upstreams, self._world.folder, self._progress)
 
     def _contest(
         self, chosen: Sequence[Scenario], surfaces: Sequence[str], contestants: Sequence[str]
@@ -86,8 +110,6 @@ class Session:
         with ExitStack() as stack:
             targets = stack.enter_context(gateways(self._world, [Variant()], surfaces))
             ours = targets[0].name
-            served = {target.name for target in targets}
-            self.missing += [f"gateway {one}: not served" for one in surfaces if f"gateway {one}" not in served]
             targets.append(direct(self._world, self._upstreams[False]))
             for name in contestants:
                 try:
@@ -110,12 +132,19 @@ class Session:
                 table = scenario_table(scenario, rounds, [target.name for target in targets], targets[0].name)
                 yield Table(f"{table.title}, all on both cores", table.columns, table.rows)
 
-    def _compared(self, title: str, variants: Sequence[Variant], surface: str, more: int = _ROUNDS) -> Iterator[Table]:
-        pace = msgspec.structs.replace(COMPARING, repeats=self._pace.repeats * more)
-        try:
-            yield comparison_table(compare(title, self._world, variants, surface, self._rounds(pace)))
-        except Unavailable as error:
-            self.missing.append(f"{title}: {error}")
+    def _comparing(
+        self, title: str, variants: Sequence[Variant], surface: str, pace: Pace = COMPARING, more: int = _ROUNDS
+    ) -> Job:
+        pace = msgspec.structs.replace(pace, repeats=self._pace.repeats * more)
+        runs = sum(scenario.lasts(pace) for scenario in COMPARED) * pace.repeats
+
+        def tables() -> Iterator[Table]:
+            try:
+                yield comparison_table(compare(title, self._world, variants, surface, self._rounds(pace)))
+            except Unavailable as error:
+                self.missing.append(f"{title}: {error}")
+
+        return Job(len(variants) * runs, tables)
 
 
 @contextmanager
@@ -136,7 +165,7 @@ def session(pace: Pace, cores: Cores) -> Iterator[Session]:
             cert = None
         models = [scenario.model(pace) for scenario in SCENARIOS]
         models += [OPEN.model(OPENING)]
-        models += [scenario.model(COMPARING) for scenario in COMPARED]
+        models += [scenario.model(pace) for pace in (COMPARING, OBSERVING) for scenario in COMPARED]
         world = World(folder, cores.gateway, plain.base_url, tls_url, cert, tuple(dict.fromkeys(models)))
         made = Session(world, pace, cores, upstreams)
         made.missing += missing

@@ -1,15 +1,18 @@
 """What the benchmarks say: figures, tables, and a whole short run."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bench.gateways import Variant, World, running, shipped
 from bench.noop import KINDS, write_plugins
 from bench.report import Table, markdown, shown
 from bench.rounds import Spread
 from bench.scenarios import FULL, SCENARIOS
+from bench.target import Unavailable
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +53,15 @@ def test_plugins_that_do_nothing_keep_the_contract(kind: str, tmp_path: Path) ->
     hook = names[KINDS[kind][0]]
     assert callable(hook)
     assert len(hook()) == 1
+
+
+def test_a_gateway_without_one_of_its_default_plugins_is_not_measured(tmp_path: Path) -> None:
+    """An installation older than the checkout starts without what came later, and is faster."""
+    world = World(tmp_path, frozenset(os.sched_getaffinity(0)), "http://127.0.0.1:1/v1")
+    stale = Variant("stale", environ={"GATEWAY_PLUGINS__METRICS__ENABLED": "false"})
+    with pytest.raises(Unavailable, match=r"runs without metrics: .* pip install"), running(world, stale):
+        pass
+    assert {"metrics", "keys", "ledger"} <= set(shipped())
 
 
 @pytest.mark.timeout(300)
