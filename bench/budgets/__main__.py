@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.budgets.costs import SHARE, Finding, judged, load, python, save
 from bench.budgets.lockstep import Counted, Lost
 from bench.budgets.measuring import PLANTED, REGRESSION, all_costs, measured, noticed
+from bench.budgets.page import PAGE, written
 from bench.budgets.shapes import SHAPES
 from bench.report import Table, markdown
 from bench.target import Unavailable
@@ -36,7 +37,9 @@ def main() -> int:
         told = [one for one in findings if one.shape == shape.name and (options.parts or _matters(one))]
         print(f"\n{markdown(_table(shape.title, told))}", end="")
     if options.accept:
-        print(f"\nwrote {save(counted).relative_to(ROOT)}")
+        file = save(counted)
+        PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
+        print(f"\nwrote {file.relative_to(ROOT)}, and the table in {PAGE.relative_to(ROOT)}")
         return 0
     return _judgement(findings) or bool(missed)
 

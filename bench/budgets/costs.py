@@ -79,13 +79,13 @@ def with_totals(costs: Costs) -> Costs:
 
 def load() -> Mapping[str, Costs]:
     """The stored costs of every shape for this minor version of Python; empty where there are none."""
-    return _all().get(python(), {})
+    return by_python().get(python(), {})
 
 
 def save(counted: Mapping[str, Costs]) -> Path:
     """Let these be the stored costs for this minor version of Python."""
-    stored = msgspec.json.encode({**_all(), python(): counted}, order="sorted")
-    _STORED.write_bytes(msgspec.json.format(stored, indent=1) + b"\n")
+    text = msgspec.json.encode({**by_python(), python(): counted}, order="sorted")
+    _STORED.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
     return _STORED
 
 
@@ -94,7 +94,8 @@ def python() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def _all() -> dict[str, dict[str, dict[str, Cost]]]:
+def by_python() -> dict[str, dict[str, dict[str, Cost]]]:
+    """The stored costs by version of Python."""
     return (
         msgspec.json.decode(_STORED.read_bytes(), type=dict[str, dict[str, dict[str, Cost]]])
         if _STORED.exists()

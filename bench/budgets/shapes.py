@@ -50,7 +50,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lengths(self) -> tuple[int, int]:
         """Pieces of the short and of the long stream: their difference is what a piece costs."""
-        return (self.together, self.together + _MORE * self.together) if self.dialect else (1, 1)
+        return (2 * self.together, (2 + _MORE) * self.together) if self.dialect else (1, 1)
 
     def writes(self, length: int) -> Sequence[bytes]:
         """What the upstream writes: the next piece only when the client has heard of the last one."""

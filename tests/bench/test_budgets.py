@@ -6,6 +6,7 @@ import pytest
 
 from bench.budgets.costs import Cost, Costs, judged, load, python
 from bench.budgets.measuring import PLANTED, Measured, all_costs, measured, noticed
+from bench.budgets.page import PAGE, written
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,8 @@ def test_what_got_far_cheaper_is_said_so_that_it_is_kept() -> None:
 def test_a_part_that_is_new_has_to_be_accepted() -> None:
     (one,) = judged({"json": {"bytecodes gateway_new": Cost(100, 0)}}, {"json": {}})
     assert one.over
+
+
+def test_the_page_tells_the_stored_costs() -> None:
+    page = PAGE.read_text("utf-8")
+    assert page == written(page), "make budgets-accept writes it"
