@@ -31,7 +31,7 @@ from gateway.app.unprovided import refuse_unprovided
 from gateway.app.watchdog import watchdog
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
-from gateway.pipeline import Pipeline
+from gateway.pipeline import Admission, Limits, Pipeline
 from gateway.protocols import ModelHealth, Stats
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
@@ -78,6 +78,7 @@ class Application:
             secret=lambda: self.registry.index or self._passing,
             exposes=settings.expose_routing,
             strict=settings.strict_params,
+            admission=Admission(Limits(in_flight=settings.server.max_in_flight, lag=settings.server.max_lag)),
         )
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
@@ -150,6 +151,8 @@ class Application:
             generation=generations.current.number if generations.is_open else 0,
             in_flight=self.pipeline.in_flight,
             draining=self.pipeline.draining,
+            loop_lag=self.pipeline.admission.lag.seconds,
+            turned_away=self.pipeline.admission.refused,
             snapshot_age=registry.snapshot_age() if registry is not None else None,
             usage_waiting=self._usage.waiting,
             usage_dropped=self._usage.dropped,
@@ -182,6 +185,8 @@ class Application:
             await self._usage.open()
             stack.push_async_callback(self._usage.aclose)
             stack.push_async_callback(self.pipeline.aclose)
+            self.pipeline.admission.lag.start()
+            stack.callback(self.pipeline.admission.lag.stop)
             await self._swap.remember_settings()
             following = asyncio.create_task(self._swap.follow(), name="follow switches")
             stack.push_async_callback(_cancelled, following)
@@ -250,7 +255,8 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 def _policy(settings: Settings) -> EgressPolicy:
     try:
-        return EgressPolicy(allow=settings.egress.allow)
+        told = settings.egress
+        return EgressPolicy(allow=told.allow, max_connections=told.max_connections, queue_seconds=told.queue_seconds)
     except ValueError as error:
         place = locate(("egress", "allow"), settings.origins).text
         raise SettingsError([f"{place}: {str(error).removeprefix('egress.allow: ')}"]) from error

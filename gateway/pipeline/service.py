@@ -13,6 +13,7 @@ from gateway.domain import Scope as PrincipalScope
 from gateway.egress import Capture
 from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamFault
 from gateway.events import Cause
+from gateway.pipeline.admission import Admission
 from gateway.pipeline.body import ClientLeft, read_body
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.credentials import credentials_of
@@ -55,6 +56,7 @@ class Pipeline:
         secret: Callable[[], bytes] | None = None,
         exposes: bool = False,
         strict: bool = False,
+        admission: Admission | None = None,
     ) -> None:
         """`secret` proves the names of answers, and is the same in every process; without it, one of this process."""
         self._generations = generations
@@ -70,6 +72,7 @@ class Pipeline:
         self._limiting = Limiting(self._calls)
         self._names = AnswerNames(secret or _process_secret())
         self._router = Router(self._calls, log, self._names, usage)
+        self.admission = admission or Admission()
         self._settling: set[asyncio.Task[None]] = set()
         self._running: set[Live] = set()
         self._idle = asyncio.Event()
@@ -95,6 +98,9 @@ class Pipeline:
         self, scope: Scope, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None
     ) -> None:
         """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
+        if not self.draining and (full := self.admission.refusal(len(self._running))) is not None:
+            await _turn_away(send, dialect, full)
+            return
         exchange = Exchange(os.urandom(16).hex(), dialect.name)
         exchange.headers, exchange.clock = scope["headers"], getattr(dialect, "clock", "")
         generation = self._generations.pin()
@@ -262,6 +268,15 @@ class Pipeline:
                 await self._idle.wait()
         except TimeoutError:
             return
+
+
+async def _turn_away(send: Send, dialect: ClientDialect, error: GatewayError) -> None:
+    """Refuse what never becomes an exchange; an overloaded gateway has no time to do more for it."""
+    status, headers, body = dialect.error(error)
+    raw = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+    named = [*raw, (b"content-length", b"%d" % len(body)), (b"x-request-id", os.urandom(16).hex().encode())]
+    await send({"type": "http.response.start", "status": status, "headers": named})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _process_secret() -> Callable[[], bytes]:

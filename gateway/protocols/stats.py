@@ -70,6 +70,10 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Exchanges that run."""
     draining: bool = False
     """New exchanges are refused: the process ends."""
+    loop_lag: float = 0.0
+    """Seconds that the event loop is late, by the lesser of the last two looks: what admission goes by."""
+    turned_away: int = 0
+    """Requests refused since the start because the process carried too much."""
     snapshot_age: float | None = None
     """Seconds since the registry's database was last seen; None before it was."""
     usage_waiting: int = 0

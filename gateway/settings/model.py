@@ -46,6 +46,21 @@ class EgressSettings(BaseModel):
 
     allow: tuple[str, ...] = ()
     """Private hosts that may be dialled: an address, a network, a name, each with an optional `:port`."""
+    max_connections: int = Field(default=16_384, ge=1)
+    """Connections of one serving process at one time, idle ones included."""
+    queue_seconds: float = Field(default=5.0, ge=0, le=3600)
+    """How long a request waits for one to become free before it is refused (503)."""
+
+
+class ServerSettings(BaseModel):
+    """How much one serving process takes on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_in_flight: int = Field(default=10_000, ge=1)
+    """Exchanges at one time; more are refused (503)."""
+    max_lag: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+    """Seconds that the event loop may be late; while it is later, new exchanges are refused (503)."""
 
 
 class UsageSettings(BaseModel):
@@ -117,6 +132,8 @@ class Settings(BaseModel):
     """Models beside those of the registry, by name."""
     routes: Mapping[str, DeclaredRoute] = Field(default_factory=dict)
     """Routes beside those of the registry, by name."""
+    server: ServerSettings = ServerSettings()
+    """How much one serving process takes on."""
     usage: UsageSettings = UsageSettings()
     """How what attempts consume is kept."""
     plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)

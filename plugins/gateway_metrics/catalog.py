@@ -128,6 +128,15 @@ LOOP_LAG: Final = Metric(
     "How much later than asked the event loop woke up, four times a second.",
     buckets=_LAG,
 )
+LOOP_LATE: Final = Metric(
+    "gateway_loop_lag_seconds",
+    "gauge",
+    "How late the event loop is, of the worker that is latest; above `server.max_lag` new requests are refused.",
+    across="max",
+)
+TURNED_AWAY: Final = Metric(
+    "gateway_turned_away_total", "counter", "Requests refused before they were read, because a worker carried too much."
+)
 SNAPSHOT_AGE: Final = Metric(
     "gateway_snapshot_age_seconds",
     "gauge",
@@ -148,6 +157,7 @@ METRICS: Final = (
     *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES, IN_FLIGHT),
     *(MODEL_COOLING, MODEL_CIRCUIT, MODEL_CREDENTIAL),
     *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, USAGE_WAITING, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE),
+    *(LOOP_LATE, TURNED_AWAY),
     *(DRAINING, GENERATION, WORKERS, BUILD, UNRECORDED),
 )
 

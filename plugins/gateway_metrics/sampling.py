@@ -10,12 +10,14 @@ from gateway_metrics.catalog import (
     GENERATION,
     HEDGES,
     IN_FLIGHT,
+    LOOP_LATE,
     MODEL_CIRCUIT,
     MODEL_COOLING,
     MODEL_CREDENTIAL,
     PLUGIN_ERRORS,
     PLUGIN_QUARANTINED,
     SNAPSHOT_AGE,
+    TURNED_AWAY,
     USAGE_DROPPED,
     USAGE_WAITING,
     WORKERS,
@@ -32,12 +34,14 @@ _UNWELL = 200
 def sampled(stats: Stats) -> Sample:
     """The numbers of this process now."""
     counts: Counts = [((USAGE_DROPPED.name,), [stats.usage_dropped])]
+    counts.append(((TURNED_AWAY.name,), [stats.turned_away]))
     counts += [((PLUGIN_ERRORS.name, fault.plugin, fault.stage), [fault.failures]) for fault in stats.faults]
     hedges = stats.hedges
     for result, count in (("started", hedges.started), ("won", hedges.won), ("refused", hedges.refused)):
         counts.append(((HEDGES.name, result), [count]))
     gauges: list[tuple[Key, float]] = [
         ((IN_FLIGHT.name,), stats.in_flight),
+        ((LOOP_LATE.name,), round(stats.loop_lag, 4)),
         ((USAGE_WAITING.name,), stats.usage_waiting),
         ((DRAINING.name,), float(stats.draining)),
         ((GENERATION.name,), stats.generation),

@@ -11,7 +11,19 @@ from gateway.settings import DeclaredModel, DeclaredRoute, DeclaredTarget, Setti
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "settings.md").read_text()
-UNWRITTEN = {"models", "routes", "plugins", "warnings", "origins", "revision", "again", "egress", "order", "usage"}
+UNWRITTEN = {
+    "models",
+    "routes",
+    "plugins",
+    "warnings",
+    "origins",
+    "revision",
+    "again",
+    "egress",
+    "order",
+    "server",
+    "usage",
+}
 """Fields nobody sets by that name: tables, and what loading itself finds out."""
 
 
@@ -21,6 +33,7 @@ def known() -> set[str]:
     keys |= {f"models.NAME.{name}" for name in DeclaredModel.model_fields}
     keys |= {f"routes.NAME.{name}" for name in DeclaredRoute.model_fields}
     keys |= {f"routes.NAME.targets.{name}" for name in DeclaredTarget.model_fields}
+    keys |= {f"server.{name}" for name in type(Settings().server).model_fields}
     keys |= {f"usage.{name}" for name in type(Settings().usage).model_fields}
     for directory in (ROOT / "plugins").glob("gateway_*"):
         cls = getattr(importlib.import_module(directory.name), "Settings", None)
