@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from chaos_history import Asked, Client, Death, Row
-from chaos_script import due
-from fault_matrix import TIMEOUTS
+from chaos_script import LIMITS, due
 
 WINDOW = 0.05
 """Seconds before a kill of which the notes may be missing, by the promise of the mode `window`."""
@@ -85,5 +84,5 @@ class Accounts:
 
 def is_late(row: Row) -> bool:
     """It ran into a limit, and as long as the limit is."""
-    limit = {"timeout": TIMEOUTS["first"], "idle_timeout": TIMEOUTS["idle"]}.get(row.error or "")
+    limit = {"timeout": LIMITS["first"], "idle_timeout": LIMITS["idle"]}.get(row.error or "")
     return limit is not None and row.duration >= 0.9 * limit

@@ -33,6 +33,7 @@ class World(Protocol):
     def workers(self) -> list[int]: ...
     def late(self) -> float: ...
     async def restart(self) -> None: ...
+    async def served(self) -> None: ...
 
 
 async def swapper(world: World, acts: Iterator[Act], over: asyncio.Event) -> None:
@@ -64,16 +65,18 @@ async def outager(world: World, acts: Iterator[Act], over: asyncio.Event) -> Non
 
 
 async def ender(world: World, acts: Iterator[Act], over: asyncio.Event) -> None:
-    """Kill one worker, or stop all and start anew."""
+    """Kill a worker or all of them, or stop the server and start it anew."""
     async for act in _until(over, acts):
         async with world.ending:
             if act.what == "restart":
                 await world.restart()
-            elif workers := world.workers():
-                victim = workers[min(int(act.size * len(workers)), len(workers) - 1)]
+                continue
+            workers = world.workers()
+            for victim in workers if act.what == "kill all" else workers[int(act.size * len(workers)) :][:1]:
                 late, at = world.late(), time.monotonic()
                 os.kill(victim, signal.SIGKILL)
-                world.history.deaths.append(Death(worker=victim, at=at, late=max(late, world.late())))
+                world.history.deaths.append(Death(worker=victim, at=at, late=late))
+            await world.served()
 
 
 async def changer(world: World, acts: Iterator[Act], over: asyncio.Event, database: Database) -> None:

@@ -66,7 +66,6 @@ def _show_traceback(exchange: Exchange) -> None:
 
 
 IN_EXCHANGES: Mapping[str, Callable[[Exchange], Any]] = {
-    "a client hangs": lambda exchange: asyncio.sleep(3600),
     "a task is left": lambda exchange: asyncio.ensure_future(asyncio.sleep(3600)),
     "a descriptor is left": lambda exchange: os.open(os.devnull, os.O_RDONLY),
     "a key in the log": _show_key,
@@ -102,6 +101,16 @@ def _end_cuts_cleanly() -> None:
     Outlet.cut = lambda self: self.finish()  # type: ignore[method-assign]
 
 
+def _leave_open() -> None:
+    finish, count = Outlet.finish, itertools.count(1)
+
+    def forgetting(self: Outlet, data: bytes = b"") -> None:
+        if next(count) % (4 * EVERY):
+            finish(self, data)
+
+    Outlet.finish = forgetting  # type: ignore[method-assign]
+
+
 def _drop_pieces() -> None:
     write, count = Outlet.write, itertools.count(1)
 
@@ -125,6 +134,7 @@ def _redact_nothing() -> None:
 
 
 AT_START: Mapping[str, Callable[[], None]] = {
+    "a client hangs": _leave_open,
     "a cut is ended cleanly": _end_cuts_cleanly,
     "a piece of an answer is dropped": _drop_pieces,
     "upstream connections stay open": _keep_connections,

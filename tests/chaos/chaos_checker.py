@@ -16,9 +16,10 @@ from chaos_script import due, word_of
 from gateway.testing.told import Ending
 
 NOT_FOUND = "Cannot coerce the result to a single JSON object"
-"""How the custom route says it, with status 500."""
-AFTER = 1.0
-"""Seconds that a client may need to see that its server was killed."""
+LOOKUP = "Model lookup failed."
+"""How the custom route says it, with status 500: the first of a model that is not there, the second of a database."""
+BACK = 10.0
+"""Seconds until every worker has seen that the database is back, on a machine that is busy."""
 T = TypeVar("T")
 
 
@@ -78,16 +79,20 @@ class Checker:
             yield f"I2: the client took {client.text[-60:]!r} for the whole answer, which it is not"
 
     def _of_refused(self, client: Client) -> Iterator[str]:
-        ask, asked = client.ask, self._asked.get(client.ask.tag, ())
-        if asked:
+        if self._asked.get(client.ask.tag):
             if self._last_ending(client) is not Ending.REFUSED and not self._timed_out(client):
                 yield f"I2: refused with {client.status} {client.code!r}, and the upstream had answered"
-        elif not (
-            (ask.target == "v" and (client.status == 404 or client.code == NOT_FOUND))
-            or (ask.passing_key and client.status == 401)
-            or (client.status == 503 and self._unknowing(client))
-        ):
+        elif not self._may_be_refused(client):
             yield f"I2: refused with {client.status} {client.code!r}, and no upstream was asked"
+
+    def _may_be_refused(self, client: Client) -> bool:
+        """Whether it asked for a model or with a key that comes and goes; nobody else is refused, outage or not."""
+        ask, away = client.ask, self._away(client)
+        if ask.target == "v" and (client.status == 404 or client.code == NOT_FOUND):
+            return True
+        if ask.passing_key and client.status == 401:
+            return True
+        return away and (ask.target == "v" or ask.passing_key) and (client.status == 503 or client.code == LOOKUP)
 
     def _answering(self, client: Client) -> Sequence[Asked]:
         """The attempts that may be the one which answered: the last, or any where two were made at once."""
@@ -125,12 +130,11 @@ class Checker:
     def _stopped(self, begin: float, end: float) -> bool:
         return any(stop.begin <= end and begin <= stop.end for stop in self._history.stops)
 
-    def _unknowing(self, client: Client) -> bool:
-        """Whether some worker had just begun, and could not ask the database who the client is."""
-        for outage in self._history.outages:
-            if outage.begin - AFTER <= client.ended and client.sent <= outage.end + 20 * AFTER:
-                return any(outage.begin - 15 * AFTER <= start <= outage.end for start in self._history.starts)
-        return False
+    def _away(self, client: Client) -> bool:
+        """Whether the database was away, or had just come back."""
+        return any(
+            outage.begin <= client.ended and client.sent <= outage.end + BACK for outage in self._history.outages
+        )
 
     # -- rows ---------------------------------------------------------------------------------------
 

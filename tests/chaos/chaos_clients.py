@@ -32,7 +32,7 @@ class Actor:
         """`look` is shown every byte that came, with the place it came to."""
         self._gateway, self._key, self._target, self._look = gateway, key, target, look
         self._kept: RawExchange | None = None
-        self._kept_at = 0.0
+        self._kept_since = 0.0
         self.seen: list[Client] = []
 
     async def run(self, asks: Iterator[Ask], over: asyncio.Event, begin: Callable[[Ask], None]) -> None:
@@ -43,7 +43,7 @@ class Actor:
                 break
             begin(ask)
             if not (await self.ask(ask)).reached:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
         await self.close()
 
     async def close(self) -> None:
@@ -55,7 +55,7 @@ class Actor:
     async def ask(self, ask: Ask) -> Client:
         """One request."""
         now = time.monotonic()
-        client = Client(ask=ask, sent=now, since=now if self._kept is None else self._kept_at)
+        client = Client(ask=ask, sent=now, since=now if self._kept is None else self._kept_since)
         self.seen.append(client)
         try:
             async with asyncio.timeout(HANG):
@@ -87,7 +87,7 @@ class Actor:
         if not client.left:
             await exchange.read()
         if response.complete and ask.keep_alive and response.header("connection") != "close":
-            self._kept, self._kept_at = exchange, time.monotonic()
+            self._kept, self._kept_since = exchange, client.sent
         else:
             await exchange.leave()
         self._note(client, response)

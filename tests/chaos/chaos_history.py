@@ -13,7 +13,7 @@ class Client(msgspec.Struct, kw_only=True):
 
     ask: Ask
     since: float
-    """When its connection was known to be whole: as it was made, or as the answer before on it was over."""
+    """When its connection was known to be whole: as it was made, or as the request before on it was sent."""
     sent: float
     ended: float = 0.0
     hung: bool = False
@@ -112,8 +112,6 @@ class History(msgspec.Struct, kw_only=True):
     stops: list[Span] = []
     """From the signal to stop until the next server was ready."""
     outages: list[Span] = []
-    starts: list[float] = []
-    """When workers were started."""
     did: list[Did] = []
     before: list[Holding] = []
     after: list[Holding] = []

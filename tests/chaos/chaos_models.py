@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 
 from chaos_plan import DIALECTS, SHAPE, Ask
-from fault_matrix import TIMEOUTS
+from chaos_script import LIMITS
 from fault_table import HEADER, KEY
 
 from gateway.registry import NewModel, NewRoute
@@ -64,6 +64,6 @@ def _model(dialect: str, which: str, upstream: ScriptedUpstream) -> NewModel:
         capabilities=shape.capabilities,
         api_key=Secret(f"{KEY}{name}"),
         headers={"x-canary": HEADER},
-        timeouts=TIMEOUTS,
+        timeouts=LIMITS,
         sharing="public",
     )

@@ -74,7 +74,7 @@ def outages(seed: int) -> Iterator[Act]:
 
 def ends(seed: int) -> Iterator[Act]:
     """Workers are killed, and sometimes all are told to stop and started anew."""
-    return _acts(seed, "ends", ("kill", "kill", "kill", "restart"), rest=(1.5, 7.0), size=(0.0, 1.0))
+    return _acts(seed, "ends", ("kill", "kill", "kill", "kill all", "restart"), rest=(1.0, 5.0), size=(0.0, 1.0))
 
 
 def changes(seed: int) -> Iterator[Act]:

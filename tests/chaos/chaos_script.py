@@ -9,6 +9,9 @@ from fault_table import FAULTS, KEY, plain, said, well
 from gateway.testing.told import Ending
 from gateway.testing.upstream import Behaviour
 
+LIMITS = {"connect": 2.0, "first": 4.0, "idle": 2.0, "total": 60.0}
+"""Seconds that the models of a history give their upstreams."""
+
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt leads to, if it is the last of its exchange."""

@@ -85,9 +85,14 @@ class World:
         """SIGTERM, and a new server when all have drained."""
         begin = time.monotonic()
         await self._stop()
-        self.history.starts.append(time.monotonic())
         await self._start()
         self.history.stops.append(Span(what="restart", begin=begin, end=time.monotonic()))
+
+    async def served(self) -> None:
+        """Return when every worker serves; sooner or later it has to."""
+        async with asyncio.timeout(REST):
+            while len(await self._holdings()) < WORKERS:
+                await asyncio.sleep(0.2)
 
     # -- the history --------------------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ WRONG: dict[str, tuple[str, Callable[[History], None]]] = {
         "I2",
         _both(_client(ending=Ending.REFUSED, status=503, text=""), lambda history: history.asked.clear()),
     ),
+    "refused because the database is away": ("I2", lambda history: _asked_nobody()(history)),
     "a connection that is still open": ("I3", lambda history: setattr(history.asked[1], "held", True)),
     "a row that is lost": ("I4", lambda history: history.rows.pop()),
     "the first row is lost": ("I4", lambda history: history.rows.pop(0)),
@@ -141,6 +142,17 @@ def test_what_is_wrong_is_found(what: str) -> None:
     assert [finding[:2] for finding in Checker(history).findings()].count(invariant) >= 1
 
 
+def _asked_nobody(**changes: object) -> Callable[[History], None]:
+    def change(history: History) -> None:
+        history.clients[0].ask = msgspec.structs.replace(ASK, **changes)
+        _client(ending=Ending.REFUSED, status=503, text="")(history)
+        history.asked.clear()
+        history.rows.clear()
+        history.outages.append(Span(what="cut", begin=9.0, end=12.0))
+
+    return change
+
+
 EXCUSED: dict[str, Callable[[History], None]] = {
     "killed just after the answer: the settlement is lost": _both(_row(2, outcome="lost"), lambda h: _killed(h, 11.03)),
     "killed just after the dial: the note is lost": _both(
@@ -152,6 +164,7 @@ EXCUSED: dict[str, Callable[[History], None]] = {
         _row(2, outcome="shutdown"),
         lambda history: history.stops.append(Span(what="restart", begin=10.5, end=13.0)),
     ),
+    "a new key while the database is away": _asked_nobody(passing_key=True),
     "the client left": _both(_client(left=True, ending=Ending.CUT), _row(2, outcome="client_abort")),
     "too slow for the limit": _both(
         _client(ending=Ending.ERROR, code="idle_timeout"),

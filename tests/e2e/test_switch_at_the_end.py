@@ -1,0 +1,33 @@
+"""A switch that is being answered when the gateway is told to stop."""
+
+import asyncio
+import os
+import signal
+
+from control_plane import JSON, Admin, config
+from seeding import seed
+
+from gateway.testing.running import RunningGateway
+
+HANG = 60
+
+
+async def test_a_switch_is_answered_although_the_gateway_ends(tmp_path):
+    """It waits for the other workers, a killed one too, which told nobody; the end does not break it off."""
+    environ = config(tmp_path)
+    await seed(tmp_path / "data", environ, keys={"boss": None}, admins=["boss"])
+    async with RunningGateway(tmp_path / "data", environ=environ, arguments=("--workers", "2")) as gateway:
+        admin = Admin(gateway)
+        async with asyncio.timeout(HANG):
+            while len(workers := (await admin.get("/generations"))["workers"]) < 2:
+                await asyncio.sleep(0.1)
+        os.kill(workers[1]["pid"], signal.SIGKILL)
+        headers = [("authorization", f"Bearer {admin.key}"), JSON]
+        switching = await gateway.client.send("POST", "/admin/plugins/reload", headers=headers)
+        async with asyncio.timeout(HANG):
+            while "generation_published" not in gateway.log:
+                await asyncio.sleep(0.02)
+        stopping = asyncio.create_task(gateway.stop())
+        answer = await asyncio.wait_for(switching.finish(), HANG)
+        assert (answer.status, await stopping) == (200, 0)
+        assert "Exception in ASGI application" not in gateway.log
