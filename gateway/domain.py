@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from gateway.secrets import Secret
-from gateway.terms import CREDENTIALS, RouteOptions, Terms
+from gateway.terms import CREDENTIALS, Limits, RouteOptions, Terms
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError, Headers
@@ -47,6 +47,8 @@ class Principal(msgspec.Struct, frozen=True):
     """True only for the open route's caller: ownership is not checked."""
     name: str = ""
     """What the virtual key is called; not unique."""
+    limits: Limits | None = None
+    """What the key itself says that it may take; None where it says nothing. A limiter keeps them."""
 
     def may_use(self, thing: "Model | Route") -> bool:
         """Whether it is shared with this caller or owned by the same owner (null equals null).
@@ -319,6 +321,7 @@ class Exchange:
     """One client request from arrival to settlement."""
 
     __slots__ = (
+        "added_headers",
         "answer",
         "attempts",
         "clock",
@@ -359,6 +362,8 @@ class Exchange:
         self.outcome: Outcome | None = None
         self.status: int | None = None
         """What the client's status line said, once the exchange is settled; None when none went out."""
+        self.added_headers: Headers = ()
+        """What plugins add to the headers of its answer, refusals included; names in lower case."""
         self.timings: dict[str, float] = {}
         """Seconds spent in each plugin so far, by `stage.plugin`."""
         self.state: dict[str, Any] = {}

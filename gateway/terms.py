@@ -1,4 +1,4 @@
-"""On what terms a model takes part in a route, and what a route asks for besides its targets."""
+"""On what terms a model takes part in a route, what a route asks for besides its targets, what a caller may take."""
 
 import math
 import re
@@ -18,6 +18,7 @@ _TOKENS: Final = re.compile(r"tokens\s*(<|>=)\s*([0-9]{1,12})")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
 """Headers that prove who calls; nobody routes by them."""
+_MOST: Final = 1_000_000_000
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -57,6 +58,36 @@ class Condition(msgspec.Struct, frozen=True):
         if self.kind in ("shorter", "longer"):
             return f"tokens{'<' if self.kind == 'shorter' else '>='}{self.tokens}"
         return f"{self.kind}:{self.name}" if self.value is None else f"{self.kind}:{self.name}={self.value}"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a caller may take; None is not said, and so unlimited."""
+
+    rpm: int | None = None
+    """Requests per minute."""
+    tpm: int | None = None
+    """Tokens per minute, of prompts and answers together."""
+    concurrent: int | None = None
+    """Requests at one time."""
+
+    def checked(self) -> "Limits":
+        """The same; raises `ValueError` in words for what cannot be."""
+        for name in self.__struct_fields__:
+            if (limit := getattr(self, name)) is not None and not 1 <= limit <= _MOST:
+                raise ValueError(f"the limit {name} is {limit}, and not a number from 1 to {_MOST}")
+        return self
+
+    def __str__(self) -> str:
+        said = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return ", ".join(f"{name} {limit}" for name, limit in said if limit is not None)
+
+    def over(self, defaults: "Limits") -> "Limits":
+        """These and, where they say nothing, the defaults."""
+        return Limits(
+            defaults.rpm if self.rpm is None else self.rpm,
+            defaults.tpm if self.tpm is None else self.tpm,
+            defaults.concurrent if self.concurrent is None else self.concurrent,
+        )
 
 
 class Terms(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.registry import Database, KeyStore, ModelStore, NewModel, NewRoute, RouteStore
 from gateway.settings import load_settings
+from gateway.terms import Limits
 
 
 async def seed(
@@ -17,6 +18,8 @@ async def seed(
     keys: Mapping[str, str | None] = {},
     expired: Collection[str] = (),
     admins: Collection[str] = (),
+    limits: Mapping[str, Limits] = {},
+    detached: Collection[str] = (),
 ) -> dict[str, str]:
     """Add these models and routes, and a chat key for each name with its owner; the secrets by name.
 
@@ -38,6 +41,8 @@ async def seed(
                 owner=owner,
                 scopes=("admin",) if name in admins else ("chat",),
                 expires_at=past if name in expired else None,
+                limits=limits.get(name, Limits()),
+                detach=name in detached,
             )
             for name, owner in keys.items()
         }

@@ -1,6 +1,7 @@
 """`gateway keys`: what clients call with."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,14 @@ from gateway.cli.output import print_json, print_rows
 if TYPE_CHECKING:
     from gateway.registry import Database, StoredKey
     from gateway.secrets import Secret
+
+
+_LIMITS = (
+    ("rpm", "Requests that it may make in a minute; 0 = as many as it likes."),
+    ("tpm", "Tokens that it may take in a minute, of prompts and answers together; 0 = as many as it likes."),
+    ("concurrent", "Requests that it may make at one time; 0 = as many as it likes."),
+)
+_MOST = 1_000_000_000
 
 
 class Duration(click.ParamType[timedelta]):
@@ -29,9 +38,16 @@ class Duration(click.ParamType[timedelta]):
         return span
 
 
+def _limits(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of what a key may take."""
+    for name, text in reversed(_LIMITS):
+        command = click.option(f"--{name}", type=click.IntRange(0, _MOST), metavar="N", help=text)(command)
+    return command
+
+
 @click.group(name="keys")
 def group() -> None:
-    """Create, list, rotate and revoke virtual keys."""
+    """Create, list, limit, rotate and revoke virtual keys."""
 
 
 @group.command()
@@ -46,17 +62,27 @@ def group() -> None:
     help="What the key may do; may be repeated.  [default: chat]",
 )
 @click.option("--expires", type=Duration(), help="When the key ends by itself: 90s, 15m, 12h, 30d, 2w from now.")
+@_limits
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON, the secret in it.")
-def create(name: str, owner: str | None, scopes: tuple[str, ...], expires: timedelta | None, as_json: bool) -> None:
+def create(
+    name: str,
+    owner: str | None,
+    scopes: tuple[str, ...],
+    expires: timedelta | None,
+    as_json: bool,
+    **limits: int | None,
+) -> None:
     """Create a key called NAME.
 
     Its secret is printed this once, alone on standard output.
     """
     from gateway.registry import KeyStore
+    from gateway.terms import Limits
 
     async def run(database: "Database") -> "tuple[StoredKey, Secret]":
         until = datetime.now(UTC) + expires if expires else None
-        return await KeyStore(database).create(name, owner=owner, scopes=scopes, expires_at=until)
+        given = Limits(**{name: limit or None for name, limit in limits.items()})
+        return await KeyStore(database).create(name, owner=owner, scopes=scopes, expires_at=until, limits=given)
 
     key, secret = work(run)
     if as_json:
@@ -83,11 +109,48 @@ def list_(as_json: bool) -> None:
         print_json([_shown(key) for key in keys])
         return
     rows = [
-        (key.id, key.name, key.prefix + "...", key.owner, key.scopes, key.state, key.created_at, key.expires_at)
+        (
+            key.id,
+            key.name,
+            key.prefix + "...",
+            key.owner,
+            key.scopes,
+            key.limits,
+            key.state,
+            key.created_at,
+            key.expires_at,
+        )
         for key in keys
     ]
-    columns = ("ID", "NAME", "KEY", "OWNER", "SCOPES", "STATE", "CREATED", "EXPIRES")
+    columns = ("ID", "NAME", "KEY", "OWNER", "SCOPES", "LIMITS", "STATE", "CREATED", "EXPIRES")
     print_rows(columns, rows, empty="There are no keys yet: make one with `gateway keys create NAME`.")
+
+
+@group.command("set")
+@click.argument("key", metavar="ID_OR_NAME")
+@_limits
+@click.option("--json", "as_json", is_flag=True, help="Print the changed key as JSON.")
+def set_(key: str, as_json: bool, **limits: int | None) -> None:
+    """Change what a key may take.
+
+    What is not given stays. Running servers know within two seconds.
+    """
+    import msgspec
+
+    from gateway.registry import KeyStore
+
+    said = {name: limit or None for name, limit in limits.items() if limit is not None}
+
+    async def run(database: "Database") -> "StoredKey":
+        store = KeyStore(database)
+        old = await store.find(key)
+        return await store.change(old.id, limits=msgspec.structs.replace(old.limits, **said) if said else None)
+
+    changed = work(run)
+    if as_json:
+        print_json(_shown(changed))
+        return
+    click.echo(f"Key {changed.name} ({changed.id}): {str(changed.limits) or 'no limits'}.", err=True)
 
 
 @group.command()

@@ -18,7 +18,7 @@ _COMMANDS = {
     "providers": Lazy("gateway.cli.providers:group", "Tell which providers models can name."),
     "routes": Lazy("gateway.cli.routes:group", "Add, list, change, test and remove names for several models."),
     "import": Lazy("gateway.cli.importing:group", "Move in from another system."),
-    "keys": Lazy("gateway.cli.keys:group", "Create, list, rotate and revoke virtual keys."),
+    "keys": Lazy("gateway.cli.keys:group", "Create, list, limit, rotate and revoke virtual keys."),
     "usage": Lazy("gateway.cli.usage:group", "Sum up what was consumed."),
     "db": Lazy("gateway.cli.db:group", "Look after the database's schema."),
     "secrets": Lazy("gateway.cli.secrets:group", "Look after the keys that seal secrets in the database."),

@@ -43,7 +43,13 @@ def answer_headers(exchange: Exchange) -> Headers:
     """Of every answer, refusals included."""
     spent = 1000 * (time.monotonic() - exchange.started)
     clock: Headers = ((exchange.clock, str(round(spent))),) if exchange.clock else ()
-    return (("x-request-id", exchange.id), *clock, *_dropped(exchange), *_topology(exchange))
+    return (
+        ("x-request-id", exchange.id),
+        *clock,
+        *exchange.added_headers,
+        *_dropped(exchange),
+        *_topology(exchange),
+    )
 
 
 def _dropped(exchange: Exchange) -> Headers:
@@ -80,5 +86,13 @@ def _attempted(exchange: Exchange) -> Headers:
         ("x-gateway-provider", last.model.provider),
         ("x-gateway-attempts", str(len(exchange.attempts))),
         *lane,
-        *[header for header in last.upstream_headers if _LIMIT.fullmatch(": ".join(header))][:_MOST],
+        *_upstream_limits(exchange, last.upstream_headers),
     )
+
+
+def _upstream_limits(exchange: Exchange, headers: Headers) -> Headers:
+    """The upstream's own limits; where a limiter has told of the caller's under the same name, those count."""
+    ours = {name for name, _ in exchange.added_headers}
+    return [(name, value) for name, value in headers if name not in ours and _LIMIT.fullmatch(f"{name}: {value}")][
+        :_MOST
+    ]

@@ -1,10 +1,13 @@
 """Limiters let exchanges in and hear how they ended."""
 
 import asyncio
+from collections.abc import Callable
 
+from gateway.domain import Exchange
 from gateway.errors import GatewayError
 from gateway.pipeline.calls import Calls
 from gateway.pipeline.live import Live
+from gateway.protocols import Limiter
 
 SETTLES = 0.25
 """Seconds that a new exchange waits for those whose clients have their whole answer already."""
@@ -26,15 +29,17 @@ class Limiting:
 
         A limiter that fails or hangs refuses.
         """
-        if not live.generation.limiters:
+        exchange = live.exchange
+        limiters = [one for one in live.generation.limiters if _concerns(one.object, exchange)]
+        if not limiters:
             return
         if self._answered:
             await asyncio.wait(self._answered.values(), timeout=SETTLES)
         live.outlet.on_finished = lambda: self._has_its_answer(live)
-        for limiter in live.generation.limiters:
+        for limiter in limiters:
             try:
-                asked = limiter.object.acquire(live.exchange)
-                await self._calls.within(asked, live.exchange.timings, f"limiters.{limiter.plugin}")
+                asked = limiter.object.acquire(exchange)
+                await self._calls.within(asked, exchange.timings, f"limiters.{limiter.plugin}")
             except GatewayError:
                 raise
             except Exception as error:  # noqa: BLE001 - a named border
@@ -56,3 +61,12 @@ class Limiting:
         finally:
             if (settled := self._answered.pop(live, None)) is not None:
                 settled.set_result(None)
+
+
+def _concerns(limiter: Limiter, exchange: Exchange) -> bool:
+    """Whether it has to be asked; one that cannot tell is asked, and so fails in the way that refuses."""
+    concerns: Callable[[Exchange], bool] | None = getattr(limiter, "concerns", None)
+    try:
+        return concerns is None or concerns(exchange)
+    except Exception:  # noqa: BLE001 - a named border
+        return True

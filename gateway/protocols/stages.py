@@ -80,6 +80,9 @@ class UsageSink(Protocol):
 class Limiter(Protocol):
     """Decides whether an exchange may go on, by what it would take.
 
+    Optional method `concerns(exchange)`: False for an exchange that it does not limit: it is then neither asked nor
+    told, and costs nothing. It must not block. Headers for the answer go into `exchange.added_headers`.
+
     Optional method `left(exchange)`: what the caller of this exchange has left, by name, for `gateway explain`. It
     reserves nothing and must not block.
     """

@@ -18,9 +18,11 @@ from gateway.registry.limits import LENGTHS, canonical_uuid, required
 from gateway.registry.tables import generation, keys
 from gateway.registry.virtual_keys import digest, new_token, shown
 from gateway.secrets import Secret
+from gateway.terms import Limits
 
 SCOPES: Final = ("chat", "admin")
 ADMIN_FILE: Final = "admin-key"
+_UNLIMITED: Final = Limits()
 _REPLACED: Final = " (replaced)"
 _FRESH: Final = frozenset({"id", "digest", "prefix", "created_at", "expires_at", "revoked_at"})
 """What a key does not inherit from the one it replaces."""
@@ -37,6 +39,9 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    limits: Limits = Limits()
+    detach: bool = False
+    """Whether its answers are read to their end although the client has left."""
 
     @property
     def state(self) -> str:
@@ -59,10 +64,13 @@ class KeyStore:
         owner: str | None = None,
         scopes: Collection[str] = ("chat",),
         expires_at: datetime | None = None,
+        limits: Limits = _UNLIMITED,
+        detach: bool = False,
     ) -> tuple[StoredKey, Secret]:
         """A new key and, this once, its secret."""
         token = new_token()
         values = self._columns(token, name, owner, scopes, expires_at)
+        values |= {"limits": _written(limits), "detach": detach}
         async with self._database.change() as connection:
             return await _insert(connection, values), token
 
@@ -99,11 +107,24 @@ class KeyStore:
             raise NotFound(f"There is no key with the id {key_id}.")
         return _stored(row)
 
+    async def change(self, key_id: str, *, limits: Limits | None = None, detach: bool | None = None) -> StoredKey:
+        """Give a key other limits, or let its answers go on without their client; None leaves what is there."""
+        values: dict[str, Any] = {} if limits is None else {"limits": _written(limits)}
+        values |= {} if detach is None else {"detach": detach}
+        if not values:
+            raise InvalidValue("Nothing is to be changed: say what.")
+        statement = sa.update(keys).where(keys.c.id == canonical_uuid(key_id)).values(values).returning(keys)
+        async with self._database.change() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no key with the id {key_id}.")
+        return _stored(row)
+
     async def rotate(self, key_id: str, overlap: timedelta) -> tuple[StoredKey, StoredKey, Secret]:
         """Replace a key: the old one, which ends after `overlap` at the latest, the new one and, this once, its secret.
 
-        The new key has the old one's name, owner and scopes; one that was made to end lasts as long as the old one was
-        made for.
+        The new key has the old one's name, owner, scopes and limits; one that was made to end lasts as long as the old
+        one was made for.
         """
         now, token = datetime.now(UTC), new_token()
         async with self._database.change() as connection:
@@ -175,7 +196,24 @@ async def _insert(connection: AsyncConnection, values: dict[str, Any]) -> Stored
 def _stored(row: sa.Row[Any]) -> StoredKey:
     columns = row._asdict()
     del columns["digest"]
+    try:
+        columns["limits"] = read_limits(columns["limits"])
+    except ValueError as error:
+        raise RegistryError(f"The limits of the key {row.name} ({row.id}) cannot be read: {error}.") from error
     return StoredKey(owner=columns.pop("user_id"), scopes=tuple(columns.pop("scopes")), **columns)
+
+
+def read_limits(value: Any) -> Limits:
+    """The limits of a key's row; raises `ValueError`."""
+    return msgspec.convert(value, Limits).checked()
+
+
+def _written(limits: Limits) -> dict[str, int]:
+    try:
+        said: dict[str, int | None] = msgspec.to_builtins(limits.checked())
+    except ValueError as error:
+        raise InvalidValue(f"A key cannot have that: {error}.") from error
+    return {name: limit for name, limit in said.items() if limit is not None}
 
 
 def _write_secret(path: Path, secret: Secret) -> Path:

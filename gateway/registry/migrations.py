@@ -20,7 +20,7 @@ from gateway.registry.tables import SCHEMA
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 """Every revision this program knows, oldest first; the last is what it needs. A test compares it with the scripts."""
 HEAD: Final = REVISIONS[-1]
 VERSION_TABLE: Final = "gateway_alembic_version"

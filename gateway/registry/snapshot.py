@@ -21,11 +21,13 @@ from gateway.registry.declared import Declared
 from gateway.registry.errors import KeyringError, RegistryError
 from gateway.registry.keyfile import stamp
 from gateway.registry.keyring import Keyring
+from gateway.registry.keys import read_limits
 from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.routes import StoredRoute, stored
 from gateway.registry.tables import generation, keys, models, routes
 from gateway.registry.virtual_keys import digest, well_formed
 from gateway.secrets import Secret
+from gateway.terms import Limits
 
 _log = logging.getLogger("gateway.registry")
 _AT_ONCE: Final = 50
@@ -212,7 +214,7 @@ async def made_of(
     return RegistrySnapshot(
         rows.generation,
         known,
-        [_key(row) for row in rows.keys],
+        [key for row in rows.keys if (key := _key(row)) is not None],
         opener.index,
         models=every,
         routes=[route for route in served if route is not None],
@@ -325,8 +327,20 @@ def _with_models(route: StoredRoute, models: Mapping[str, Model]) -> Route | Non
     )
 
 
-def _key(row: Row) -> Key:
-    principal = Principal(id=row.id, owner=row.user_id, scopes=frozenset(row.scopes), name=row.name)
+def _key(row: Row) -> Key | None:
+    try:
+        limits = read_limits(row.limits)
+    except ValueError as error:
+        # Without its limits it would be unlimited; the other keys need not suffer.
+        _log.error("Key %s (%s) is left out: its limits cannot be read: %s", row.name, row.id, error)
+        return None
+    principal = Principal(
+        id=row.id,
+        owner=row.user_id,
+        scopes=frozenset(row.scopes),
+        name=row.name,
+        limits=None if limits == Limits() else limits,
+    )
     return Key(bytes(row.digest), principal, row.expires_at.timestamp() if row.expires_at else None)
 
 

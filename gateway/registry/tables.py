@@ -71,6 +71,8 @@ keys = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False, server_default=sa.func.now()),
     sa.Column("expires_at", Timestamp),
     sa.Column("revoked_at", Timestamp),
+    sa.Column("limits", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("detach", sa.Boolean, nullable=False, server_default=sa.false()),
     _limit("name", 100),
 )
 

@@ -2,9 +2,11 @@
 
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from click.testing import CliRunner
+from pydantic import BaseModel
 
 from gateway.cli import main
 from gateway.settings import DeclaredModel, DeclaredRoute, DeclaredTarget, Settings
@@ -39,8 +41,16 @@ def known() -> set[str]:
         cls = getattr(importlib.import_module(directory.name), "Settings", None)
         if cls is not None:
             short = directory.name.removeprefix("gateway_")
-            keys |= {f"plugins.{short}.{name}" for name in cls.model_fields}
+            keys |= set(fields(f"plugins.{short}", cls))
     return keys
+
+
+def fields(table: str, cls: type[BaseModel]) -> Iterator[str]:
+    for name, field in cls.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from fields(f"{table}.{name}", field.annotation)
+        else:
+            yield f"{table}.{name}"
 
 
 def test_every_setting_is_documented_and_nothing_else():

@@ -276,3 +276,14 @@ def test_a_real_process_ends_with_the_same_codes_and_words(tmp_path: Path) -> No
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr == "Error: There is no model 'x': `gateway models list` shows all.\n"
     assert run(*ADD, "--base-url", "abc").returncode == 2
+
+
+def test_a_key_is_given_limits_and_others_and_none(run: Run) -> None:
+    run("keys", "create", "app", "--rpm", "60", "--concurrent", "5")
+    assert "rpm 60, concurrent 5" in run("keys", "list").output
+    changed = json.loads(run("keys", "set", "app", "--tpm", "1000", "--rpm", "0", "--json").stdout)
+    assert changed["limits"] == {"rpm": None, "tpm": 1000, "concurrent": 5}
+    assert "app (" in run("keys", "set", "app", "--tpm", "0", "--concurrent", "0").stderr
+    [key] = json.loads(run("keys", "list", "--json").stdout)
+    assert set(key["limits"].values()) == {None}
+    assert "Nothing is to be changed" in run("keys", "set", "app", code=2).stderr

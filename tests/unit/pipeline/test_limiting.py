@@ -3,6 +3,7 @@
 import asyncio
 
 from gateway import RateLimited
+from gateway.testing import faults
 from gateway.testing.upstream import chat_events, reply, stream
 
 HANG = 30
@@ -47,3 +48,26 @@ async def test_a_settlement_that_hangs_holds_nobody_up_for_long(open_house):
         house.model("m", stream(*chat_events("x"), pause=0))
         await house.ask("m")
         assert (await asyncio.wait_for(house.ask("m"), HANG / 2)).status == 429
+
+
+class Choosy(OnePlace):
+    """Has nothing to say to most."""
+
+    def concerns(self, exchange) -> bool:
+        if exchange.request.model == "bad":
+            raise LookupError
+        return exchange.request.model == "m"
+
+
+async def test_a_limiter_is_asked_and_told_only_of_what_it_limits(open_house):
+    limiter = Choosy()
+    async with open_house(limiters=[limiter]) as house:
+        house.model("m", faults.stall_midstream("x"))
+        for name in ("other", "bad"):
+            house.model(name, stream(*chat_events("x"), pause=0))
+        first = await house.begin("m")
+        await first.head()
+        assert (await house.ask("other")).status == 200
+        assert not limiter.free
+        assert (await house.ask("bad")).status == 429  # one that cannot tell is asked
+        await first.leave()

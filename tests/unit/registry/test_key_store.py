@@ -5,10 +5,13 @@ import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.registry import Conflict, Database, InvalidValue, KeyStore, NotFound, Registry, ensure_first_admin_key
+from gateway.registry.tables import keys
 from gateway.registry.virtual_keys import digest, new_token, well_formed
 from gateway.settings import Settings
+from gateway.terms import Limits
 
 OWNER = "0b1c2d3e-0000-4000-8000-00000000000a"
 
@@ -124,3 +127,44 @@ async def test_no_key_is_stored_when_its_file_cannot_be_written(settings: Settin
     with pytest.raises(Exception, match="cannot be written"):
         await KeyStore(database).ensure_first_admin(settings.data_dir)
     assert await KeyStore(database).all() == []
+
+
+async def test_a_key_carries_its_limits_and_the_one_that_replaces_it_does_too(
+    database: Database, settings: Settings
+) -> None:
+    store = KeyStore(database)
+    key, token = await store.create("k", limits=Limits(rpm=60))
+    await store.change(key.id, limits=Limits(rpm=60, tpm=1000))
+    _, _, second = await store.rotate(key.id, timedelta(hours=1))
+    plain, bare = await store.create("plain")
+    registry = await Registry.open(settings)
+    try:
+        for secret in (token, second):
+            principal = registry.snapshot.principal(secret.reveal())
+            assert principal is not None
+            assert principal.limits == Limits(rpm=60, tpm=1000)
+        principal = registry.snapshot.principal(bare.reveal())
+        assert principal is not None
+        assert (principal.id, principal.limits) == (plain.id, None)
+    finally:
+        await registry.aclose()
+
+
+async def test_limits_that_cannot_be_are_refused(database: Database) -> None:
+    with pytest.raises(InvalidValue, match="rpm"):
+        await KeyStore(database).create("k", limits=Limits(rpm=0))
+
+
+async def test_a_key_whose_limits_cannot_be_read_is_no_key_and_the_others_are(
+    database: Database, settings: Settings
+) -> None:
+    _, good = await KeyStore(database).create("good")
+    bad, token = await KeyStore(database).create("bad", limits=Limits(rpm=1))
+    async with database.change() as connection:
+        await connection.execute(sa.update(keys).where(keys.c.id == bad.id).values(limits={"rpm": "many"}))
+    registry = await Registry.open(settings)
+    try:
+        assert registry.snapshot.principal(token.reveal()) is None
+        assert registry.snapshot.principal(good.reveal()) is not None
+    finally:
+        await registry.aclose()
