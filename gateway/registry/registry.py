@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.registry.database import Database, reaching, read
 from gateway.registry.declared import Declared, declared
@@ -43,7 +42,6 @@ class Registry:
         self._mark: tuple[object, ...] | None = None
         self._unkept: Contents | None = None
         self._keeps = _is_elsewhere(settings)
-        self._watched: AsyncConnection | None = None
         self._refreshing = asyncio.Lock()
         self._heard = asyncio.Event()
         self._away = False
@@ -121,7 +119,7 @@ class Registry:
                 self._database.declared = await self._database.declared.completed()
                 self.listen(self._settings.database_url)
             self.database.follow_keyring()
-            mark = (await self._read_mark(), self.database.keyring_stamp, self._snapshot.key_files())
+            mark = (await self._read_generation(), self.database.keyring_stamp, self._snapshot.key_files())
             if mark != self._mark:
                 rows = await contents(self.database)
                 self._snapshot = await made_of(rows, self.database, self._snapshot)
@@ -181,7 +179,6 @@ class Registry:
                 "(outage_seconds).",
                 self.snapshot_age(),
             )
-        await self._unwatch()
 
     async def _keep(self) -> None:
         """Keep what was read for a start without the database; what prevents that is said once, and tried again."""
@@ -197,28 +194,14 @@ class Registry:
         else:
             self._unkept, self._unkeepable = None, False
 
-    async def _read_mark(self) -> int:
-        """A number that changes with every commit: SQLite's data_version, else the generation."""
-        async with reaching(self.database.engine):
-            if self.database.engine.dialect.name != "sqlite":
-                async with self.database.engine.connect() as connection:
-                    return await connection.scalar(sa.select(generation.c.value)) or 0
-            # data_version tells of other connections' commits: it must be read on one and the same.
-            if self._watched is None:
-                engine = self.database.engine.execution_options(sqlite_begin="")
-                self._watched = await engine.connect()
-            async with self._watched.begin():
-                mark: int = (await self._watched.exec_driver_sql("PRAGMA data_version")).scalar_one()
-            return mark
+    async def _read_generation(self) -> int:
+        """The number that triggers count up with every change of the registry, and with nothing else.
 
-    async def _unwatch(self) -> None:
-        if self._watched is not None:
-            try:
-                async with reaching(self.database.engine):
-                    await self._watched.close()
-            except RegistryError:
-                pass  # it is already gone
-            self._watched = None
+        Not SQLite's data_version: that tells of every commit, the ledger's among them, so that a busy gateway would
+        load the whole registry anew every second.
+        """
+        async with reaching(self.database.engine), self.database.engine.connect() as connection:
+            return await connection.scalar(sa.select(generation.c.value)) or 0
 
     async def aclose(self) -> None:
         """Stop following and close the database."""
@@ -229,7 +212,6 @@ class Registry:
         await asyncio.gather(self._task, return_exceptions=True)
         if self._listener is not None:
             await self._listener.aclose()
-        await self._unwatch()
         if self._database is not None:
             await self._database.aclose()
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from consumed import RECORD
 from outage import away
 
-from gateway.registry import Database, DatabaseUnavailable, KeyStore, ModelStore, NewModel, Registry
+from gateway.registry import Database, DatabaseUnavailable, KeyStore, ModelStore, NewModel, Registry, UsageStore
 from gateway.registry.registry import POLL_SECONDS
 from gateway.settings import Settings
 
@@ -52,6 +53,21 @@ async def test_another_process_sees_what_this_one_changes(settings: Settings, da
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_usage_that_is_written_does_not_load_the_registry_anew(settings: Settings, database: Database) -> None:
+    registry = await Registry.open(settings)
+    try:
+        await registry.refresh()
+        before = registry.snapshot
+        await UsageStore(database).add([RECORD])
+        await registry.refresh()
+        assert registry.snapshot is before
+        await ModelStore(database).add(MODEL)
+        await registry.refresh()
+        assert registry.snapshot is not before
+    finally:
+        await registry.aclose()
 
 
 def test_the_poll_leaves_half_of_the_stated_bound_for_the_load() -> None:
@@ -170,6 +186,7 @@ def test_closing_waits_for_a_connection_that_is_being_opened(
     async def open_and_close() -> None:
         registry = await Registry.open(sqlite_settings)
         monkeypatch.setattr(sqlite3, "connect", slow)
+        await registry.database.engine.dispose()  # so that the next look needs a new one
         await asyncio.to_thread(opening.wait, 20)
         await registry.aclose()
         assert opened.is_set()
