@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -18,6 +19,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 30.0
 """Seconds until a sink that failed is tried again, doubled each time."""
 AGAIN: Final = 1.0
 """Seconds until the file is tried again, where it cannot be read or written."""
+GATHER: Final = 0.25
+"""Seconds from one delivery to the next, at least: it costs a few transactions, however few records it brings."""
 PROMPT: Final = 10.0
 """Seconds that a sink may take for a batch."""
 
@@ -42,7 +45,9 @@ class Delivery:
         """Of a sink that failed: when it is tried again, and how long it was waited for that."""
         self._again: float | None = None
         """When the file is tried again, if it failed."""
-        self._closing = False
+        self._last = -GATHER
+        """When the last delivery was over."""
+        self._closing = asyncio.Event()
         self.waiting = 0
         """Records in the file that some sink has not taken, counted after each delivery."""
         self.given_up = 0
@@ -55,7 +60,7 @@ class Delivery:
 
     async def aclose(self) -> None:
         """Offer every sink what is there once more, then stop; what it does not take stays in the journal."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         await self._task
 
@@ -63,7 +68,7 @@ class Delivery:
         while True:
             await self._wait()
             self._wake.clear()
-            closing = self._closing
+            closing = self._closing.is_set()
             try:
                 await self._deliver(list(self._sinks), closing=closing)
             except sqlite3.Error as error:
@@ -72,6 +77,7 @@ class Delivery:
                 self._again = asyncio.get_running_loop().time() + AGAIN
             else:
                 self._again = None
+            self._last = asyncio.get_running_loop().time()
             if closing:
                 return
 
@@ -89,11 +95,14 @@ class Delivery:
                 self._log.error("usage_given_up", records=given_up)
 
     async def _wait(self) -> None:
-        now = asyncio.get_running_loop().time()
+        """Return when there is something to deliver, a while after the last delivery; or when a retry is due."""
         times = [when for when, _ in self._failing.values()]
         due = min(times if self._again is None else (*times, self._again), default=None)
         try:
-            async with asyncio.timeout(None if due is None else max(0.0, due - now)):
+            async with asyncio.timeout_at(due):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._last + GATHER):
+                        await self._closing.wait()
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -50,6 +50,22 @@ async def test_a_sink_that_fails_gets_its_records_later_and_holds_no_other_one_u
     assert ("usage_sink_failed", "sink0") in [(event, fields.get("plugin")) for event, fields in log.events]
 
 
+async def test_what_comes_soon_after_a_delivery_goes_together_with_the_next(journals, monkeypatch):
+    sink = Sink()
+    journal = await journals(sink)
+    monkeypatch.setattr(delivery, "GATHER", 1000.0)
+    journal.settled(ended(attempt(0)))
+    await sink.has(1)
+    asked = sink.asked
+    for number in range(1, 4):
+        journal.settled(ended(attempt(number)))
+        await journal.committed()
+    assert sink.asked == asked
+    await journal.aclose()
+    assert sink.asked == asked + 1
+    assert sink.ids == ["e0-1", "e1-1", "e2-1", "e3-1"]
+
+
 async def test_what_no_sink_took_waits_in_the_file_for_the_next_start(journals, tmp_path):
     journal = await journals(Sink(broken=ConnectionError("away")))
     journal.settled(ended(attempt(1)))
