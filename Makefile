@@ -19,7 +19,7 @@ help:
 	@echo "make soak         swap plugins 100 times under 200 running streams"
 	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
-	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
+	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
@@ -63,7 +63,7 @@ chaos-proof: .venv/installed
 	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
 
 bench: .venv/installed bench-tools
-	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SHORT),--short) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \
 		$(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(QUICK)$(SCENARIOS),,--write) $(BENCH)
 
 bench-tools: build/bench/upstream build/bench/load build/bench/counter.so

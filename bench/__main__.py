@@ -11,8 +11,8 @@ from bench.contestants import peers
 from bench.gateways import shipped
 from bench.machine import description, others_busy, two_cores
 from bench.report import Table, markdown
-from bench.scenarios import FULL, QUICK, SCENARIOS
-from bench.session import GROUPS, HEADLINES, session
+from bench.scenarios import FULL, QUICK, SCENARIOS, SHORT_RUNS
+from bench.session import GROUPS, HEADLINES, SHORTER, session
 from bench.target import Unavailable
 from bench.tools import ROOT, ToolMissing
 
@@ -36,7 +36,7 @@ def main() -> int:
     """Run what the command line says."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
-    pace = QUICK if options.quick else FULL
+    pace = QUICK if options.quick else SHORT_RUNS if options.short else FULL
     pace = msgspec.structs.replace(
         pace, seconds=options.seconds or pace.seconds, repeats=options.repeats or pace.repeats
     )
@@ -56,7 +56,7 @@ def main() -> int:
         return 1
     for line in missing:
         print(f"not measured: {line}")
-    if options.write:
+    if options.write or options.add:
         load = f"Other processes kept {busy:.1f} cores busy when it began." if busy > _BUSY else ""
         head = _INTRODUCTION.format(
             command=options.command,
@@ -67,7 +67,10 @@ def main() -> int:
             seconds=pace.seconds,
         )
         parts = [head, load, *(markdown(table) for table in tables), *(f"Not measured: {line}" for line in missing)]
-        _PAGE.write_text("\n".join(part for part in parts if part).rstrip() + "\n", "utf-8")
+        text = "\n".join(part for part in parts if part).rstrip() + "\n"
+        if options.add and _PAGE.exists():
+            text = f"{_PAGE.read_text('utf-8')}\n{text.replace('# Benchmarks', '# Another run', 1)}"
+        _PAGE.write_text(text, "utf-8")
         print(f"wrote {_PAGE.relative_to(ROOT)}")
     return 0
 
@@ -87,12 +90,14 @@ def _options() -> argparse.Namespace:
         "--surfaces", metavar="NAME,...", default=["chat", "custom"], type=_listed, help="of: chat, custom"
     )
     parser.add_argument("--quick", action="store_true", help="short runs of the headline scenarios")
+    parser.add_argument("--short", action="store_true", help="shorter runs of everything but plugins and extras")
     parser.add_argument("--seconds", type=float, help="length of one run's window")
     parser.add_argument("--repeats", type=int, help="runs of each")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--add", action="store_true", help="write it behind what docs/benchmarks.md says already")
     options = parser.parse_args()
     options.command = " ".join(["python -m bench", *sys.argv[1:]])
-    options.scenarios = options.scenarios or list(HEADLINES if options.quick else GROUPS)
+    options.scenarios = options.scenarios or list(HEADLINES if options.quick else SHORTER if options.short else GROUPS)
     if options.contestants == ["all"]:
         options.contestants = list(peers())
     for given, known in (

@@ -22,6 +22,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 QUICK = Pace(1.5, 0.4, 3)
+SHORT_RUNS = Pace(2.0, 0.4, 3)
 FULL = Pace(3.0, 0.5, 5)
 COMPARING = Pace(0.4, 0.1, 1, 0.05)
 """Differences of a microsecond want many short runs, close together."""

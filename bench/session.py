@@ -25,6 +25,8 @@ OWN_GROUPS = ("startup", "workers", "plugins", "extras", "observers")
 GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
+SHORTER = tuple(group for group in GROUPS if group not in ("plugins", "extras"))
+"""What a short run measures."""
 _ROUNDS = 2
 _MOST_ROUNDS = 3
 """How many more rounds comparisons take than scenarios."""

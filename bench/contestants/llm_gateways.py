@@ -48,8 +48,9 @@ def tensorzero(world: World) -> Iterator[Target]:
 def litellm(world: World) -> Iterator[Target]:
     """LiteLLM's proxy with one worker, without its database."""
     program = venv_with("litellm", LITELLM) / "litellm"
-    folder, port = world.folder / "litellm", free_port()
-    folder.mkdir()
+    # It imports what lies two folders above the current one before its own packages.
+    folder, port = world.folder / "litellm" / "its" / "own", free_port()
+    folder.mkdir(parents=True)
     models = "".join(_LITELLM_MODEL.format(name=name, base_url=world.base_url) for name in world.models)
     config = folder / "litellm.yaml"
     config.write_text(f"model_list:\n{models}litellm_settings: {{telemetry: false, num_retries: 0}}\n", "utf-8")
