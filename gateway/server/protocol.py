@@ -14,6 +14,10 @@ from gateway.api.refusal import refusal
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request's target and headers."""
+HEADERS = 256
+"""Headers of a request."""
+AROUND = 8
+"""Bytes that may stand around each byte of a chunked body: a chunk's size, and its line ends."""
 BODY_RATE = 1024
 """Bytes a body must bring per second on average over a window, unless we are the ones not reading."""
 WAITING = 8
@@ -52,6 +56,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._refused = False
         self._head_bytes = 0
         self._body_bytes = 0
+        self._around = 0
+        self._began = False
         self._window_start = self.loop.time()
         self._watch: asyncio.TimerHandle | None = self.loop.call_later(self.window, self._look)
 
@@ -71,7 +77,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Feed the parser; what it refuses is refused here, in our words."""
         if self._refused:
             return
-        began_before = self._phase is _Phase.HEAD
+        self._began = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -83,14 +89,24 @@ class HttpProtocol(HttpToolsProtocol):
             )
             self._refuse(status, message)
         else:
-            if began_before and self._phase is _Phase.HEAD:
-                self._head_bytes += len(data)
-                if self._head_bytes > HEAD_LIMIT:
-                    self._refuse(431, "The request's headers are too large.")
+            if not self._began:  # a read in which a request begins may hold all of others
+                self._count(len(data))
+
+    def _count(self, read: int) -> None:
+        """Bound what the parser collects, and what it passes over, before it is done with it."""
+        if self._phase is _Phase.HEAD:
+            self._head_bytes += read
+            if self._head_bytes > HEAD_LIMIT:
+                self._refuse(431, "The request's headers are too large.")
+        elif self._phase is _Phase.BODY and self.cycle.more_body:
+            self._around = max(0, self._around + read)
+            if self._around > HEAD_LIMIT:
+                self._refuse(431, "The request has too much around its body: extensions of chunks, or trailers.")
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
         super().on_message_begin()
+        self._began = True
         # Not with every read, as uvicorn does: stray line ends between requests must not hold the connection.
         self._unset_keepalive_if_required()
         self._phase = _Phase.HEAD
@@ -100,6 +116,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._watch is None:
             self._watch = self.loop.call_later(self.window, self._look)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; never a trailer, which comes behind the body and would pass for one of the request's headers."""
+        if self._phase is not _Phase.BODY:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Check the head, then let the application have the request."""
         self._check_head()
@@ -108,6 +129,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._phase = _Phase.BODY
         self._body_bytes = 0
+        self._around = 0
         super().on_headers_complete()
         cut = partial(self._cut, self.cycle)
         self.scope["extensions"] = {"litestar_gateway": {"cut": cut}}
@@ -119,6 +141,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Some of a request's body."""
         self._body_bytes += len(body)
+        self._around -= (1 + AROUND) * len(body)
         super().on_body(body)
         if self.flow.read_paused and self.cycle is not self._running:
             raise _RequestRefusedError(413, "The body is too large for a request that waits behind another.")
@@ -133,6 +156,8 @@ class HttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _check_head(self) -> None:
+        if len(self.headers) > HEADERS:
+            raise _RequestRefusedError(431, f"The request has more than {HEADERS} headers.")
         size, hosts, codings = len(self.url), 0, []
         for name, value in self.headers:
             size += len(name) + len(value) + 4

