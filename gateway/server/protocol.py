@@ -201,7 +201,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
         elif self._phase is _Phase.HEAD:
             self._refuse(408, "The request did not arrive in time.")
-        elif self.cycle.more_body and not self.cycle.response_complete:
+        elif self.cycle.more_body and self.cycle.response_complete:
+            self._close()  # it is answered, and what still comes is read by nobody
+        elif self.cycle.more_body:
             # Our own pause is not the client's slowness.
             held = self.flow.read_paused or self.cycle.waiting_for_100_continue
             if not held and self._body_bytes < BODY_RATE * self.window:
@@ -217,6 +219,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer for the application and close; never into the middle of an answer it is giving."""
         self._refused = True
         running = self._running
+        if running is not None and running is self.cycle and running.response_complete and running.more_body:
+            self._close()  # its answer was given: a second one would pass for the next request's
+            return
         if running is not None and not running.response_complete:
             if running is not self.cycle or not running.more_body:
                 running.keep_alive = False  # what is refused came after a complete request: that is still answered

@@ -43,11 +43,11 @@ def decode_object(body: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, msgsp
 
 
 def decode_value(raw: bytes) -> Any:
-    """The value of valid JSON, lone surrogates included."""
+    """The value of valid JSON, lone surrogates included, and numbers of any length."""
     try:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError:
-        return json.loads(bytes(raw))
+        return json.loads(bytes(raw), parse_int=_number)
 
 
 def decode_said(data: bytes) -> dict[str, Any]:
@@ -138,6 +138,11 @@ def _too_deep(limit: int) -> InvalidRequest:
 
 def _reason(error: msgspec.DecodeError) -> str:
     return str(error).removeprefix("JSON is malformed: ")
+
+
+def _number(digits: str) -> int | float:
+    # Python refuses to make integers of more than 4,300 digits, which JSON may have; JavaScript makes floats of them.
+    return int(digits) if len(digits) < 4_000 else float(digits)
 
 
 def _refuse(constant: str) -> float:

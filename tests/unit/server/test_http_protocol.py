@@ -33,7 +33,9 @@ async def _reads_body(receive: Any) -> bytes:
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
-    """Echoes method, path and body, at `/headers` the headers' names; `/cut` cuts after some text, `/hold` never ends and tells when the client left."""
+    """Echoes method, path and body, at `/headers` the headers' names; `/deaf` reads no body, `/cut` cuts after some
+    text, `/hold` never ends and tells when the client left.
+    """
     if scope["path"] == "/hold":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"held", "more_body": True})
@@ -42,7 +44,7 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
             pass
         _LEFT.append(scope["query_string"])
         return
-    body = await _reads_body(receive)
+    body = await _reads_body(receive) if scope["path"] != "/deaf" else b"deaf"
     if scope["path"] == "/headers":
         body += b" ".join(name for name, _ in scope["headers"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x-path", scope["raw_path"])]})
@@ -248,6 +250,42 @@ async def test_a_dripping_body_is_closed_with_408() -> None:
     async with serving(_Hasty) as port:
         answer = await exchange(port, b"POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n", b"a", b"b")
     assert _status_and_json(answer)[0] == 408
+
+
+async def test_a_body_that_still_drips_when_its_request_is_answered_is_not_waited_for() -> None:
+    async with serving(_Hasty, timeout_keep_alive=75) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        await reader.readuntil(b"deaf")
+        async with asyncio.timeout(20):
+            while not reader.at_eof():
+                writer.write(b"a")
+                try:
+                    async with asyncio.timeout(0.1):
+                        await reader.read(1000)
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    break
+        writer.close()
+
+
+@pytest.mark.parametrize("broken", [b"nonsense\r\n", b"0\r\nX: " + b"y" * 200_000], ids=["chunk", "trailer"])
+async def test_a_body_that_breaks_after_its_request_is_answered_gets_no_second_answer(broken: bytes) -> None:
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(_CHUNKED.replace(b"/headers", b"/deaf").replace(b"Connection: close\r\n", b""))
+        answer = await reader.readuntil(b"0\r\n\r\n")
+        try:
+            for start in range(0, len(broken), 50_000):
+                writer.write(broken[start : start + 50_000])
+                await writer.drain()
+            answer += await asyncio.wait_for(reader.read(), 20)
+        except ConnectionError:
+            pass
+        writer.close()
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"POST deaf" in answer
 
 
 async def test_a_connection_that_sends_nothing_is_closed_silently() -> None:

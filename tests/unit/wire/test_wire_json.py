@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequest
-from gateway.wire.json import decode_object
+from gateway.wire.json import decode_object, decode_value
 
 
 def fields(body: bytes, **options: int) -> dict[str, bytes]:
@@ -115,6 +115,17 @@ def test_every_object_passes_with_the_values_it_had(value: dict[str, Any], ascii
     body = json.dumps({**value, **({"lone": "\ud83c"} if lone else {})}, ensure_ascii=ascii_only or lone).encode()
     read = {name: json.loads(bytes(raw)) for name, raw in decode_object(body).items()}
     assert read == json.loads(body)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_a_number() -> None:
+    digits = b"9" * 5_000
+    [raw] = decode_object(b'{"a":%b}' % digits).values()
+    assert bytes(raw) == digits
+    assert decode_value(b'[-%b, 12345678901234567890123, "\\ud800"]' % digits) == [
+        float("-inf"),
+        12345678901234567890123,
+        "\ud800",
+    ]
 
 
 @settings(max_examples=300)
