@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
 .PHONY: help serve test test-pgbouncer check author-journey faults outage soak lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared cuts soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -18,6 +19,7 @@ help:
 	@echo "make faults       ask every surface every way an upstream fails; print the table and write it into docs/reliability.md"
 	@echo "make faults-compared  the same faults before the openai SDK behind a bare Litestar handler; into the same page"
 	@echo "make outage       stop PostgreSQL for a minute under load; print what failed, what was lost, how long answers took"
+	@echo "make cuts         cut every stream of every provider at every byte, for every client; into the same page"
 	@echo "make soak         swap plugins 100 times under 200 running streams"
 	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
@@ -55,6 +57,9 @@ faults-compared: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/faults/compare.py docs/reliability.md
 outage: .venv/installed
 	OUTAGE_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -s tests/e2e/test_outage.py
+
+cuts: .venv/installed
+	GATEWAY_TEST_CUTS=all PYTHONPATH=tests:tests/faults $(BIN)/python tests/plugins/every_cut.py docs/reliability.md
 
 soak: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py
