@@ -1,7 +1,7 @@
 """Every stream there is of every provider, cut at every byte, for every client, with and without plugins in the way.
 
-`make cuts` prints how each cut was told and writes it into docs/reliability.md; it ends with the first that looked like a
-whole answer and was none. `make test` has a sample.
+`make cuts` prints how each cut was told and writes it into docs/reliability.md; it ends with the first that looked
+like a whole answer and was none. `make test` has a sample.
 """
 
 import json
