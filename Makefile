@@ -24,6 +24,8 @@ help:
 	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
+	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
+	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
@@ -70,6 +72,13 @@ chaos: .venv/installed
 
 chaos-proof: .venv/installed
 	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
+
+.PHONY: kill
+kill: .venv/installed
+	KILL_WINDOW_SQLITE=$(or $(KILLS),800) KILL_WINDOW_POSTGRES=$(or $(KILLS),200) \
+	KILL_DURABLE_SQLITE=$(or $(KILLS),160) KILL_DURABLE_POSTGRES=$(or $(KILLS),40) \
+	KILL_LATE_MS=50 KILL_WORKERS=4 KILL_WARM=1 KILL_REPORT=docs/reliability.md \
+		$(BIN)/python -m pytest -q -s -o timeout=7200 tests/restarts/test_kill.py
 
 bench: .venv/installed bench-tools
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SHORT),--short) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \

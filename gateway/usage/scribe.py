@@ -41,6 +41,8 @@ class Scribe:
         self._settled: deque[UsageRecord] = deque()
         self._errands: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
+        self._noted_at = 0.0
+        """When the first of the notes that gather now came."""
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="usage-journal", daemon=True)
@@ -59,6 +61,7 @@ class Scribe:
         """An attempt that begins, or a record that is settled; never waits, never raises."""
         self._notes.append(note)
         if not self._wake.is_set():
+            self._noted_at = time.monotonic()
             self._wake.set()
 
     async def ask(self, errand: Callable[[sqlite3.Connection], T]) -> T:
@@ -102,7 +105,10 @@ class Scribe:
         while True:
             self._wake.wait()
             if self._patient and not self._errands and not self._closing:
-                time.sleep(WINDOW)
+                # What came while the last commit was slow has waited already.
+                left = self._noted_at + WINDOW - time.monotonic()
+                if left > 0:
+                    time.sleep(left)
             self._wake.clear()
             errands = [self._errands.popleft() for _ in range(len(self._errands))]
             written = self._commit()

@@ -2,17 +2,22 @@
 
 import asyncio
 import os
+import queue
 import resource
 import signal
 import sqlite3
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
+import pytest
 from accounts import HANG, Log, Sink, attempt, ended
 
 from gateway.domain import Outcome
 from gateway.usage import UsageJournal, delivery, scribe
+from gateway.usage.pages import open_pages
 
 HERE = Path(__file__).parent
 
@@ -161,6 +166,29 @@ async def test_a_full_disk_keeps_records_in_memory_until_there_is_room(journals,
     assert not journal.failing
     assert journal.dropped == 0
     assert {"usage_journal_failing", "usage_journal_working"} <= log.names()
+
+
+async def test_what_waited_through_a_slow_commit_does_not_wait_for_a_window_of_its_own(tmp_path, log, monkeypatch):
+    now, slept, written, go_on = [100.0], [], queue.Queue(), threading.Event()
+    write = scribe.write
+
+    def slow(pages, begun, settled):
+        begun = list(begun)
+        written.put([record.exchange_id for record in begun])
+        go_on.wait(HANG)
+        write(pages, begun, settled)
+
+    monkeypatch.setattr(scribe, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=slept.append))
+    monkeypatch.setattr(scribe, "write", slow)
+    writer = scribe.Scribe(open_pages(tmp_path / "pages"), log, patient=True, on_settled=lambda: None)
+    writer.note(attempt(1))
+    assert await asyncio.to_thread(written.get, timeout=HANG) == ["e1"]
+    writer.note(attempt(2))
+    now[0] += 1
+    go_on.set()
+    assert await asyncio.to_thread(written.get, timeout=HANG) == ["e2"]
+    assert slept == [pytest.approx(scribe.WINDOW)]
+    await writer.aclose()
 
 
 async def test_memory_stays_bounded_while_the_disk_fails(journals, monkeypatch):

@@ -1,0 +1,123 @@
+"""Judges restarts: what the upstream saw, what clients were told and the rows of the database have to agree."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from restart_load import Told
+from restart_upstream import Asked, tokens
+
+from gateway.registry import Database
+from gateway.registry.tables import usage
+from gateway.settings import load_settings
+
+
+class Row(NamedTuple):
+    """What is judged of a row of the usage."""
+
+    exchange: str
+    outcome: str
+    status: int | None
+    finish: str | None
+    provenance: str
+    tokens: tuple[int | None, int | None]
+
+
+class Account(NamedTuple):
+    """What became of the attempts; everything in `wrong` breaks a promise."""
+
+    asked: int
+    outcomes: Mapping[str, int]
+    undialled: int
+    """Rows of attempts that were noted, and whose process was killed before the upstream saw them."""
+    young: Sequence[float]
+    """Ages, in seconds at the kill, of attempts without a row that began within the window before it."""
+    late: Sequence[float]
+    """Ages of those without a row that are older: lost though they must not be."""
+    wrong: Sequence[str]
+
+
+async def read_rows(data_dir: Path, environ: Mapping[str, str]) -> list[Row]:
+    """Every row of the usage."""
+    database = await Database.open(load_settings(None, {**environ, "GATEWAY_DATA_DIR": str(data_dir)}))
+    try:
+        async with database.read() as connection:
+            return [_row(found) for found in (await connection.execute(usage.select())).all()]
+    finally:
+        await database.aclose()
+
+
+def _row(found: Any) -> Row:
+    counted = (found.input_tokens, found.output_tokens)
+    return Row(found.exchange_id, found.outcome, found.status, found.finish_reason, found.provenance, counted)
+
+
+def account(
+    asked: Sequence[Asked], told: Iterable[Told], killed: Mapping[int, float], rows: Sequence[Row], window: float
+) -> Account:
+    """Judge it all. `killed` says when which process was; `window` how many seconds before that may be unknown."""
+    by_exchange: dict[str, list[Row]] = {}
+    for row in rows:
+        by_exchange.setdefault(row.exchange, []).append(row)
+    calls = Counter(one.exchange for one in asked)
+    asker = {one.exchange: one for one in asked}
+    young, late = [], []
+    wrong = [f"a {row.outcome} row of an exchange nobody asked" for row in rows if _unasked(row, calls)]
+    for exchange, one in asker.items():
+        found, age = by_exchange.get(exchange, []), killed.get(one.process, 0.0) - one.began
+        if len(found) > calls[exchange]:
+            wrong.append(f"{exchange}: {calls[exchange]} attempts, {len(found)} rows")
+        if len(found) < calls[exchange]:
+            (young if one.process in killed and age <= window else late).append(age)
+        wrong += (f"{exchange}: {flaw}" for row in found if (flaw := _flaw(row, one.process in killed)))
+    wrong += (f"no row {age:.3f} s before the kill" for age in late)
+    wrong += _holes(asked, by_exchange)
+    for answer in told:
+        wrong += _judged(answer, by_exchange.get(answer.exchange, []), asker, killed, window)
+    undialled = sum(row.exchange not in calls for row in rows)
+    return Account(len(asked), Counter(row.outcome for row in rows), undialled, young, late, wrong)
+
+
+def _holes(asked: Sequence[Asked], rows: Mapping[str, Any]) -> Iterable[str]:
+    """Attempts are noted in their order: one without a row is newer than all of its process that have one."""
+    noted: set[int] = set()
+    for one in sorted(asked, key=lambda one: -one.began):
+        if one.exchange in rows:
+            noted.add(one.process)
+        elif one.process in noted:
+            yield f"{one.exchange}: no row, and a later attempt of process {one.process} has one"
+
+
+def _unasked(row: Row, calls: Mapping[str, int]) -> bool:
+    """Only an attempt that was noted and killed before its dial has a row, and was never seen."""
+    return row.exchange not in calls and row.outcome != "lost"
+
+
+def _flaw(row: Row, killed: bool) -> str:
+    if row.outcome == "ok":
+        whole = Row(row.exchange, "ok", 200, "stop", "reported", tokens(row.exchange))
+        return "" if row == whole else f"torn row {row}"
+    if row.outcome == "lost":
+        if not killed:
+            return "lost, and nobody killed its process"
+        return "" if row[2:] == (None, None, "none", (None, None)) else f"torn row {row}"
+    return f"outcome {row.outcome}"
+
+
+def _judged(
+    answer: Told, rows: Sequence[Row], asker: Mapping[str, Asked], killed: Mapping[int, float], window: float
+) -> Iterable[str]:
+    """What an answer says that is not true, or that its row does not say."""
+    if not answer.visible:
+        yield f"{answer.exchange}: not whole, and looks so: {answer.detail}"
+    if answer.status not in (None, 200):
+        yield f"refused: {answer.detail}"
+    if not answer.whole:
+        return
+    if answer.exchange not in asker:
+        yield f"{answer.exchange}: answered, and nobody was asked"
+        return
+    ended = killed.get(asker[answer.exchange].process, float("inf"))
+    if ended - answer.at > window and any(row.outcome != "ok" for row in rows):
+        yield f"{answer.exchange}: answered {ended - answer.at:.3f} s before the kill, and its row says lost"
