@@ -6,9 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults outage soak lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared cuts soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts soak chaos chaos-proof kill bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -25,7 +23,6 @@ help:
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
-	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
@@ -57,6 +54,7 @@ faults: .venv/installed
 
 faults-compared: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/faults/compare.py docs/reliability.md
+
 outage: .venv/installed
 	OUTAGE_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -s tests/e2e/test_outage.py
 
@@ -66,14 +64,12 @@ cuts: .venv/installed
 soak: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py
 
-.PHONY: chaos chaos-proof
 chaos: .venv/installed
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest -q -s tests/chaos/test_chaos.py
 
 chaos-proof: .venv/installed
 	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
 
-.PHONY: kill
 kill: .venv/installed
 	KILL_WINDOW_SQLITE=$(or $(KILLS),800) KILL_WINDOW_POSTGRES=$(or $(KILLS),200) \
 	KILL_DURABLE_SQLITE=$(or $(KILLS),160) KILL_DURABLE_POSTGRES=$(or $(KILLS),40) \
