@@ -7,6 +7,10 @@ TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts soak chaos chaos-proof kill bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults outage soak lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared cuts soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -23,6 +27,10 @@ help:
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
+	@echo "make load         10,000 idle streams, slow clients, bombs and 10,002 aborted requests, with what they take"
+	@echo "make aborts       clients that leave, 3,334 times in each phase: how fast the upstream is closed, what is left"
+	@echo "make overload     three times the load that can be carried (needs a C compiler)"
+	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
@@ -75,6 +83,19 @@ kill: .venv/installed
 	KILL_DURABLE_SQLITE=$(or $(KILLS),160) KILL_DURABLE_POSTGRES=$(or $(KILLS),40) \
 	KILL_LATE_MS=50 KILL_WORKERS=4 KILL_WARM=1 KILL_REPORT=docs/reliability.md \
 		$(BIN)/python -m pytest -q -s -o timeout=7200 tests/restarts/test_kill.py
+load: idle-streams slow-clients aborts
+
+idle-streams: .venv/installed
+	LOAD_STREAMS=10000 LOAD_HELD_SECONDS=20 $(BIN)/python -m pytest -q -s -o timeout=900 tests/load/test_idle_streams.py
+
+slow-clients: .venv/installed
+	LOAD_SLOW=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/load/test_bounded_memory.py
+
+aborts: .venv/installed
+	GATEWAY_TEST_LEAVES=3334 $(BIN)/python -m pytest -q -s -o timeout=3600 tests/e2e/test_client_leaves.py
+
+overload: .venv/installed bench-tools
+	$(BIN)/python -m bench.overload
 
 bench: .venv/installed bench-tools
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SHORT),--short) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \

@@ -32,6 +32,7 @@ _CODES = {
     413: "request_too_large",
     431: "headers_too_large",
     500: "internal_error",
+    503: "overloaded",
 }
 
 

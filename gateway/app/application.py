@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from gateway.api import (
     BEGAN,
     Condition,
+    Refusal,
     admin_guard,
     admin_router,
     chat_handlers,
@@ -21,6 +22,7 @@ from gateway.api import (
     model_handlers,
     models_health_handler,
     plain_handlers,
+    refusal,
 )
 from gateway.app.door import Listening, PluginDoor
 from gateway.app.log import FieldLogger, configure
@@ -111,6 +113,12 @@ class Application:
             await litestar(scope, receive, send)
         finally:
             self._generations.let_go(held)
+
+    def turning_away(self, path: str) -> Refusal | None:
+        """The refusal of an exchange at this path while there is no room for one more; None = let it come."""
+        if path not in self._swap.serving.exchanges or (full := self.pipeline.turning_away()) is None:
+            return None
+        return refusal(path, full.status, full.message)
 
     def reload(self) -> None:
         """Read settings and plugins anew and serve with them; what keeps it from that is logged. Returns at once."""

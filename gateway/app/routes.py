@@ -42,6 +42,16 @@ def guard_admin_routes(handlers: Iterable[object], guard: AdminGuard) -> None:
             handler.guards = (*(handler.guards or ()), guard)
 
 
+def exchange_paths(routes: Iterable[BaseRoute]) -> frozenset[str]:
+    """The paths, without parameters, that serve exchanges and nothing else."""
+    return frozenset(
+        route.path
+        for route in routes
+        if "{" not in route.path
+        and all(handler is not None and handler.opt.get("scope") == EXCHANGE_SCOPE for handler in _handlers(route))
+    )
+
+
 def _is_guarded(handler: BaseRouteHandler, guard: AdminGuard) -> bool:
     opt = handler.opt
     if opt.get("public") is True or opt.get("scope") == EXCHANGE_SCOPE:

@@ -10,7 +10,7 @@ from gateway.errors import Overloaded
 
 _LOOK: Final = 0.05
 """Seconds between two looks at the event loop."""
-_AGAIN: Final = 1.0
+AGAIN: Final = 1.0
 """Seconds after which a refused client may come again."""
 
 
@@ -70,4 +70,4 @@ class Admission:
         if in_flight < self.limits.in_flight and self.lag.seconds <= self.limits.lag:
             return None
         self.refused += 1
-        return Overloaded("The gateway is overloaded. Try again in a moment.", retry_after=_AGAIN)
+        return Overloaded("The gateway is overloaded. Try again in a moment.", retry_after=AGAIN)

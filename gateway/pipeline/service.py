@@ -11,7 +11,7 @@ import msgspec
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
 from gateway.egress import Capture
-from gateway.errors import GatewayError, Headers, ShuttingDown, UpstreamFault
+from gateway.errors import GatewayError, Headers, Overloaded, ShuttingDown, UpstreamFault
 from gateway.events import Cause
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.body import ClientLeft, read_body
@@ -98,7 +98,7 @@ class Pipeline:
         self, scope: Scope, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None
     ) -> None:
         """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
-        if not self.draining and (full := self.admission.refusal(len(self._running))) is not None:
+        if (full := self.turning_away()) is not None:
             await _turn_away(send, dialect, full)
             return
         exchange = Exchange(os.urandom(16).hex(), dialect.name)
@@ -120,6 +120,10 @@ class Pipeline:
             self._let_go(live, generation)
             if not self._running:
                 self._idle.set()
+
+    def turning_away(self) -> Overloaded | None:
+        """Why one more exchange is refused now; None when it is let in, or told something else."""
+        return None if self.draining else self.admission.refusal(len(self._running))
 
     async def require(self, scope: Scope, required: PrincipalScope) -> Principal:
         """The caller of a request that is no exchange; raises what an exchange would be refused with."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import uvicorn
 
+from gateway.server.accepting import Acceptor
 from gateway.server.protocol import HttpProtocol
 
 KEEP_ALIVE_SECONDS = 75
@@ -63,6 +64,14 @@ class _DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: Drainable) -> None:
         super().__init__(config)
         self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then listen in our own way."""
+        await super().startup(sockets=[])
+        self.servers += [Acceptor(listener, self._protocol) for listener in sockets or ()]  # type: ignore[misc]
+
+    def _protocol(self) -> HttpProtocol:
+        return HttpProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         drained = asyncio.create_task(self._app.drain())

@@ -1,7 +1,8 @@
 """A client that leaves closes the upstream, in every phase, every time, and leaves nothing behind.
 
 `GATEWAY_TEST_LEAVES=200` sets how often each phase is tried. Close times are measured and printed (`pytest -s`), never
-asserted: what is asserted is that the upstream's connection ends although the upstream itself would go on for ever.
+asserted: what is asserted is that the upstream's connection ends although the upstream itself would go on for ever, and
+that descriptors, tasks and upstream connections are as many as before. `make aborts` leaves 10,002 times.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import os
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from seeding import seed
@@ -20,6 +22,7 @@ from gateway.testing.running import RunningGateway
 from gateway.testing.upstream import ScriptedUpstream, chat_events, reply, stream
 
 TIMES = int(os.environ.get("GATEWAY_TEST_LEAVES", "60"))
+PROBE = Path(__file__).parents[1] / "probe.py"
 AT_ONCE = 10
 HANG = 20
 IDS = {
@@ -39,6 +42,8 @@ async def gateway(tmp_path, upstream) -> AsyncIterator[RunningGateway]:
     environ = {
         "GATEWAY_EGRESS__ALLOW": f'["127.0.0.1:{upstream.port}"]',
         "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true",
+        "GATEWAY_PLUGIN_FILES": str(PROBE),
+        "GATEWAY_PLUGINS__PROBE__RECORDS": str(tmp_path / "records"),
     }
     models = [
         NewModel(id=model_id, name=name, model_id="m", base_url=f"{upstream.origin}/{name}/v1")
@@ -71,7 +76,7 @@ async def test_the_upstream_is_closed_when_the_client_leaves(gateway, upstream, 
     behaviour, until = PHASES[phase]
     upstream.play(phase, behaviour)
     await _settled(gateway, upstream)
-    before = gateway.descriptors()
+    before, tasks = gateway.descriptors(), await _tasks(gateway)
     took: list[float] = []
     for first in range(0, TIMES, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, TIMES))
@@ -82,6 +87,9 @@ async def test_the_upstream_is_closed_when_the_client_leaves(gateway, upstream, 
     assert len(upstream.seen(phase)) == TIMES, "a client that left is no reason to try again"
     await _settled(gateway, upstream)
     assert gateway.descriptors() <= before
+    async with asyncio.timeout(HANG):
+        while await _tasks(gateway) > tasks:
+            await asyncio.sleep(0.05)
     assert "Traceback" not in gateway.log
 
 
@@ -127,6 +135,11 @@ async def _leave(
         left = time.monotonic()
         await exchange.leave()
         return await mine[0].closed() - left
+
+
+async def _tasks(gateway: RunningGateway) -> int:
+    count: int = (await gateway.client.request("GET", "/probe")).json()["tasks"]
+    return count
 
 
 async def _settled(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:

@@ -1,0 +1,70 @@
+"""Descriptors run out: nobody new is taken up, what runs goes on, nothing spins, and it ends by itself."""
+
+import asyncio
+import os
+import resource
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+from seeding import seed
+
+from gateway.registry import NewModel
+from gateway.testing.running import RunningGateway
+from gateway.testing.upstream import ScriptedUpstream, chat_events, stream
+
+MODEL = "f11e0000-0000-4000-8000-000000000001"
+LEFT = 48
+"""Descriptors that the server may still open."""
+
+pytestmark = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit (Linux)")
+
+
+def cpu_seconds(pid: int) -> float:
+    """What the process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def until(gateway: RunningGateway, event: str) -> None:
+    """Wait until the log says so."""
+    async with asyncio.timeout(60):
+        while event not in gateway.log:
+            await asyncio.sleep(0.05)
+
+
+async def test_accepting_pauses_without_descriptors_and_goes_on_with_some(tmp_path):
+    async with ScriptedUpstream() as upstream:
+        environ = {
+            "GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]',
+            "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true",
+        }
+        base_url = upstream.play("m", msgspec.structs.replace(stream(*chat_events("one", "two")), gated=True))
+        await seed(tmp_path, environ, models=[NewModel(id=MODEL, name="m", model_id="m", base_url=base_url)])
+        async with RunningGateway(tmp_path, environ=environ) as gateway:
+            running = await gateway.client.open_chat(MODEL)
+            seen = await upstream.wait_for("m")
+            seen.go_on()
+            assert (await running.head()).status == 200
+            highest = max(map(int, os.listdir(f"/proc/{gateway.pid}/fd")))
+            before = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (highest + LEFT, before[1]))
+            crowd = [socket.create_connection((gateway.host, gateway.port)) for _ in range(3 * LEFT)]
+            await until(gateway, "accepting_paused")
+            spent = cpu_seconds(gateway.pid)
+            await asyncio.sleep(2.0)
+            assert cpu_seconds(gateway.pid) - spent < 1.0, "it spins"
+            assert gateway.log.count("accepting_paused") == 1
+            for _ in range(4):
+                seen.go_on()
+            answer = await running.finish()
+            assert (answer.body.decode(), answer.complete) == ("onetwo", True)
+            for one in crowd:
+                one.close()
+            upstream.play("m", stream(*chat_events("three")))
+            async with asyncio.timeout(60):
+                answer = await gateway.client.chat(MODEL)
+            assert (answer.body.decode(), answer.complete) == ("three", True)
+            await until(gateway, "accepting_again")
+            assert "Traceback" not in gateway.log

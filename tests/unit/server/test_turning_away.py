@@ -1,0 +1,126 @@
+"""A request that is turned away costs next to nothing, and its connection is kept where that is safe."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from gateway.api.refusal import Refusal, refusal
+from gateway.server import HttpProtocol, bind
+from gateway.server.protocol import TURNED_AWAY_BODY
+
+
+class Crowded:
+    """An application without room; what gets through to it is answered with `in`."""
+
+    full = True
+    served = 0
+
+    def turning_away(self, path: str) -> Refusal | None:
+        return refusal(path, 503, "full") if self.full and path == "/v1/chat/completions" else None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.served += 1
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"in"})
+
+
+@asynccontextmanager
+async def connected(application: Crowded) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    options = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False, "proxy_headers": False}
+    server = uvicorn.Server(uvicorn.Config(application, http=HttpProtocol, **options))  # type: ignore[arg-type]
+    listener = bind("127.0.0.1", 0)
+    task = asyncio.create_task(server._serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+    try:
+        async with asyncio.timeout(30):
+            yield reader, writer
+    finally:
+        writer.close()
+        server.should_exit = True
+        await task
+
+
+def request(body: bytes = b"{}", path: str = "/v1/chat/completions", more: str = "") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode()[:-4].split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status.split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+
+
+async def test_the_connection_of_who_is_turned_away_is_kept() -> None:
+    application = Crowded()
+    async with connected(application) as (reader, writer):
+        for _ in range(3):
+            writer.write(request())
+            status, headers, body = await answer(reader)
+            assert (status, headers["retry-after"], len(headers["x-request-id"])) == (503, "1", 32)
+            assert json.loads(body)["error"]["code"] == "overloaded"
+            assert "connection" not in headers
+        assert application.served == 0
+        application.full = False
+        writer.write(request())
+        assert (await answer(reader))[2] == b"in"
+
+
+async def test_a_body_in_pieces_is_read_before_the_answer_and_never_taken_for_a_request() -> None:
+    application = Crowded()
+    async with connected(application) as (reader, writer):
+        whole = request(b"GET / HTTP/1.1\r\n\r\n" * 20)
+        for at in range(0, len(whole), 50):
+            writer.write(whole[at : at + 50])
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert (await answer(reader))[0] == 503
+        application.full = False
+        writer.write(request())
+        assert (await answer(reader))[2] == b"in"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(b"x" * (TURNED_AWAY_BODY + 1)),
+        request(more="Connection: close\r\n"),
+        request().replace(b"HTTP/1.1", b"HTTP/1.0"),
+    ],
+    ids=["large body", "close", "http 1.0"],
+)
+async def test_a_connection_that_is_not_worth_keeping_is_closed_behind_the_answer(sent: bytes) -> None:
+    async with connected(Crowded()) as (reader, writer):
+        writer.write(sent)
+        status, headers, _ = await answer(reader)
+        assert (status, headers["connection"]) == (503, "close")
+        assert await reader.read() == b""
+
+
+async def test_what_comes_behind_a_request_that_is_served_waits_for_it_and_is_never_turned_away_before_it() -> None:
+    application = Crowded()
+    async with connected(application) as (reader, writer):
+        writer.write(request(path="/other") + request())
+        assert (await answer(reader))[2] == b"in"
+        assert (await answer(reader))[0] in (200, 503)
+        assert "connection" not in (await _again(reader, writer))[1]
+
+
+async def _again(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, dict[str, str], bytes]:
+    writer.write(request())
+    return await answer(reader)
+
+
+async def test_only_the_paths_of_exchanges_are_turned_away() -> None:
+    async with connected(Crowded()) as (reader, writer):
+        for path in ("/health/live", "/admin/plugins/reload", "/v1/chat/completions/more"):
+            writer.write(request(path=path))
+            assert (await answer(reader))[2] == b"in"
