@@ -1,10 +1,12 @@
 """`/health/live` and `/health/ready`: one word and a status, for anyone."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+
+from gateway.protocols import Ailing
 
 _CACHED_SECONDS = 1.0
 
@@ -26,8 +28,12 @@ class _Readiness:
         return self._unready
 
 
-def health_handlers(unready: Callable[[], Awaitable[str]], draining: Callable[[], bool]) -> list[HTTPRouteHandler]:
-    """The two health routes; `unready` says what is missing, and nothing when all is there.
+def health_handlers(
+    unready: Callable[[], Awaitable[str]],
+    draining: Callable[[], bool],
+    ailing: Callable[[], Iterable[Ailing]] = lambda: (),
+) -> list[HTTPRouteHandler]:
+    """The two health routes; `unready` says what is missing, `ailing` what is done without; nothing when all is well.
 
     A draining gateway is not ready from that moment on.
     """
@@ -43,6 +49,7 @@ def health_handlers(unready: Callable[[], Awaitable[str]], draining: Callable[[]
             return Response("draining", status_code=503)
         if reason := await readiness():
             return Response(f"not ready: {reason}", status_code=503)
-        return Response("ready")
+        without = "; ".join(f"{one.plugin}: {one.reason}" for one in ailing())
+        return Response(f"ready, but {without}" if without else "ready")
 
     return [live, ready]

@@ -34,7 +34,7 @@ from gateway.app.watchdog import watchdog
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
 from gateway.pipeline import Admission, Limits, Pipeline
-from gateway.protocols import ModelHealth, Stats
+from gateway.protocols import Ailing, ModelHealth, Stats
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
 from gateway.settings import Settings, SettingsError, load_settings, locate
@@ -167,6 +167,7 @@ class Application:
             faults=tuple(self.pipeline.faults.report()),
             cooling=tuple(self.pipeline.health.resting()),
             unwell=tuple(self.pipeline.health.report()),
+            ailing=self._ailing(),
             hedges=self.pipeline.hedges,
         )
 
@@ -202,7 +203,7 @@ class Application:
 
     def _handlers(self) -> list[BaseRouteHandler | Router]:
         """The gateway's own routes, made anew for every generation."""
-        health = health_handlers(self.unready, lambda: self.pipeline.draining)
+        health = health_handlers(self.unready, lambda: self.pipeline.draining, self._ailing)
         return [
             *health,
             models_health_handler(self.models_health, lambda: self.pipeline.hedges),
@@ -212,6 +213,11 @@ class Application:
             *model_handlers(self.pipeline.require, lambda: self.registry.snapshot),
             admin_router(self._swap, self.pipeline.explain, Condition(self.stats, self.unready), self._guard),
         ]
+
+    def _ailing(self) -> tuple[Ailing, ...]:
+        limiters = self._generations.current.limiters if self._generations.is_open else ()
+        said = ((one.plugin, getattr(one.object, "ailing", "")) for one in limiters)
+        return tuple(Ailing(plugin=plugin, reason=str(reason)) for plugin, reason in said if reason)
 
     def _tell_failed(self) -> None:
         for entry in self._swap.plugins():

@@ -39,7 +39,7 @@ from gateway.protocols.stages import (
     StreamTransform,
     UsageSink,
 )
-from gateway.protocols.stats import Cooling, Fault, Hedges, ModelHealth, Stats
+from gateway.protocols.stats import Ailing, Cooling, Fault, Hedges, ModelHealth, Stats
 from gateway.protocols.upstream import (
     ByteSink,
     ByteStream,
@@ -54,6 +54,7 @@ from gateway.protocols.upstream import (
 __all__ = (
     "ABORT",
     "OBSERVED",
+    "Ailing",
     "AnswerWriter",
     "AsyncStep",
     "Authenticator",

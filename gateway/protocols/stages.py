@@ -83,6 +83,9 @@ class Limiter(Protocol):
     Optional method `concerns(exchange)`: False for an exchange that it does not limit: it is then neither asked nor
     told, and costs nothing. It must not block. Headers for the answer go into `exchange.added_headers`.
 
+    Optional attribute `ailing`: what it does without for now, in a few words that anybody may read, such as a server
+    that counts for all; empty while all is well. It is told by `/health/ready`, `/admin/health` and the metrics.
+
     Optional method `left(exchange)`: what the caller of this exchange has left, by name, for `gateway explain`. It
     reserves nothing and must not block.
     """

@@ -51,6 +51,13 @@ class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Class of the last failure that counted, forgotten with the failures."""
 
 
+class Ailing(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that serves, and does without something for now."""
+
+    plugin: str
+    reason: str
+
+
 class Hedges(msgspec.Struct, frozen=True, kw_only=True):
     """What became of second attempts beside a slow first one, since the start."""
 
@@ -86,4 +93,6 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Upstreams that cool down."""
     unwell: tuple[ModelHealth, ...] = ()
     """Models with failures that count, or with a credential that is refused."""
+    ailing: tuple[Ailing, ...] = ()
+    """Plugins that do without something."""
     hedges: Hedges = Hedges()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 Kind: TypeAlias = Literal["rpm", "tpm", "concurrent"]
@@ -46,6 +47,15 @@ class Counters(Protocol):
         """What is left of a limit, as far as this process knows."""
         ...
 
+    @property
+    def ailing(self) -> str:
+        """What it does without for now; empty while all is well."""
+        ...
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """What it needs, for as long as the context is open."""
+        ...
+
 
 class OwnCounters:
     """Rates are buckets that hold one minute's worth and fill up again evenly; a late answer may leave one in debt."""
@@ -86,6 +96,15 @@ class OwnCounters:
             return cell.limit
         left, at = held
         return min(cell.limit, left + (self._clock() - at) * cell.limit / MINUTE)
+
+    @property
+    def ailing(self) -> str:
+        """It needs nobody."""
+        return ""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """It needs nothing."""
+        return nullcontext()
 
     def note(self, cells: Sequence[Cell], holder: str, taken: Taken) -> None:
         """Remember what is left, whoever counted it; unless it was refused, the holder has its place."""

@@ -1,12 +1,13 @@
 """The limiter: what an exchange needs of which limits, taken before it and settled after it."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from gateway import Exchange, Gateway, Limiter
+from gateway.protocols import Lifespan
 from gateway.size import Size
 from gateway.terms import Limits as Amounts
+from gateway_limits.connecting import shared_counters
 from gateway_limits.counters import Cell, Counters, Kind, OwnCounters
 from gateway_limits.settings import Settings
 from gateway_limits.wording import limit_headers, refusal, too_large
@@ -31,14 +32,21 @@ class Limits:
         """The same for all hooks of one generation."""
         state = gateway.state
         if not hasattr(state, _STATE):
-            state.limits = cls(gateway.settings, OwnCounters())
+            settings: Settings = gateway.settings
+            state.limits = cls(
+                settings, OwnCounters() if settings.url is None else shared_counters(settings, gateway.log)
+            )
         found: Self = state.limits
         return found
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    @property
+    def ailing(self) -> str:
+        """What it does without for now; empty while all is well."""
+        return self._counters.ailing
+
+    def running(self) -> Lifespan:
         """Count while the context is open."""
-        yield
+        return self._counters.running()
 
     def concerns(self, exchange: Exchange) -> bool:
         """Whether anything is limited for it; nothing is asked, counted or awaited where nothing is."""

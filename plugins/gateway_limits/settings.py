@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from gateway.terms import Limits
+
+_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class Share(BaseModel):
@@ -25,7 +27,7 @@ class Share(BaseModel):
 
 
 class Settings(Share):
-    """What each caller may take, beside what its own key says."""
+    """What each caller may take, beside what its own key says, and where that is counted."""
 
     owner: Share = Share()
     """What all keys of one owner may take together."""
@@ -33,3 +35,14 @@ class Settings(Share):
     """What all callers of a model or route may take together, by the name they ask for."""
     answer_tokens: int = Field(default=500, ge=0, le=1_000_000)
     """Tokens reserved for an answer where the request does not say how long it may be."""
+    url: SecretStr | None = None
+    """`redis://`, `rediss://` or `unix://`: count there, for all workers and hosts; none = each process by itself."""
+    patience: float = Field(default=0.1, gt=0, le=5)
+    """Seconds that a request waits for that server; then the process counts by itself until the server is back."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(_SCHEMES):
+            raise ValueError(f"must begin with {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}")
+        return value

@@ -92,6 +92,12 @@ PLUGIN_QUARANTINED: Final = Metric(
     ("plugin", "stage"),
     across="max",
 )
+PLUGIN_AILING: Final = Metric(
+    "gateway_plugin_ailing",
+    "gauge",
+    "Workers in which a plugin does without something: limits without the server that counts for all.",
+    ("plugin",),
+)
 IN_FLIGHT: Final = Metric("gateway_in_flight", "gauge", "Exchanges that run.")
 MODEL_COOLING: Final = Metric(
     "gateway_model_cooling_seconds",
@@ -156,8 +162,8 @@ UNRECORDED: Final = Metric(
 METRICS: Final = (
     *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES, IN_FLIGHT),
     *(MODEL_COOLING, MODEL_CIRCUIT, MODEL_CREDENTIAL),
-    *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, USAGE_WAITING, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE),
-    *(LOOP_LATE, TURNED_AWAY),
+    *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, PLUGIN_AILING),
+    *(USAGE_WAITING, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE, LOOP_LATE, TURNED_AWAY),
     *(DRAINING, GENERATION, WORKERS, BUILD, UNRECORDED),
 )
 

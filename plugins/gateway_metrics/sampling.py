@@ -14,6 +14,7 @@ from gateway_metrics.catalog import (
     MODEL_CIRCUIT,
     MODEL_COOLING,
     MODEL_CREDENTIAL,
+    PLUGIN_AILING,
     PLUGIN_ERRORS,
     PLUGIN_QUARANTINED,
     SNAPSHOT_AGE,
@@ -51,6 +52,7 @@ def sampled(stats: Stats) -> Sample:
     if stats.snapshot_age is not None:
         gauges.append(((SNAPSHOT_AGE.name,), round(stats.snapshot_age, 3)))
     gauges += [((PLUGIN_QUARANTINED.name, one.plugin, one.stage), float(one.quarantined)) for one in stats.faults]
+    gauges += [((PLUGIN_AILING.name, plugin), 1) for plugin in sorted({one.plugin for one in stats.ailing})]
     cooling = sorted(stats.cooling, key=lambda one: -one.seconds)[:_COOLING]
     gauges += [((MODEL_COOLING.name, one.model, one.provider), round(one.seconds, 3)) for one in reversed(cooling)]
     unwell = stats.unwell[:_UNWELL]

@@ -73,6 +73,7 @@ def test_gauges_of_several_workers_become_one(samples: dict[tuple[str, ...], flo
     assert samples[("gateway_generation",)] == 6
     assert samples[("gateway_snapshot_age_seconds",)] == 9
     assert samples["gateway_plugin_quarantined", "acme", "usage_sinks"] == 1
+    assert samples["gateway_plugin_ailing", "limits"] == 1
     assert samples["gateway_model_cooling_seconds", ODD, "openai"] == 2.5
 
 
