@@ -185,8 +185,10 @@ def test_closing_waits_for_a_connection_that_is_being_opened(
 
     async def open_and_close() -> None:
         registry = await Registry.open(sqlite_settings)
+        for _ in range(2):
+            await registry.refresh()  # the second comes behind the registry's own first look
         monkeypatch.setattr(sqlite3, "connect", slow)
-        await registry.database.engine.dispose()  # so that the next look needs a new one
+        await registry.database.engine.dispose()  # nobody looks now, and the next look needs a new connection
         await asyncio.to_thread(opening.wait, 20)
         await registry.aclose()
         assert opened.is_set()
