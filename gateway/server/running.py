@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from typing import Any, Protocol
 
 import uvicorn
 
-from gateway.server.accepting import Acceptor
 from gateway.server.protocol import HttpProtocol
 
 KEEP_ALIVE_SECONDS = 75
@@ -66,12 +66,10 @@ class _DrainingServer(uvicorn.Server):
         self._app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, then listen in our own way."""
-        await super().startup(sockets=[])
-        self.servers += [Acceptor(listener, self._protocol) for listener in sockets or ()]  # type: ignore[misc]
-
-    def _protocol(self) -> HttpProtocol:
-        return HttpProtocol(self.config, self.server_state, self.lifespan.state)
+        await super().startup(sockets)
+        # What is there now stays: each full collection would walk all of it again, in the middle of answers.
+        gc.collect()
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         drained = asyncio.create_task(self._app.drain())
