@@ -1,11 +1,11 @@
 """The client's side of an exchange: one response, written at once where possible."""
 
 import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway.errors import Headers
+from gateway.pipeline.stepping import resumed
 from gateway.protocols import Scope, Send
 
 
@@ -86,27 +86,10 @@ class Outlet:
 
     async def _rest(self, sending: Coroutine[Any, Any, None], waits_for: Any) -> None:
         try:
-            await _resume(sending, waits_for)
+            await resumed(sending, waits_for)
             while self._queue:
                 await self._send(self._queue.pop(0))
         finally:
             self._task = None
         if self.on_drained is not None:
             self.on_drained()
-
-
-@types.coroutine
-def _resume(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that was stepped once and now waits for a future."""
-    resume: Callable[[Any], Any]
-    while True:
-        try:
-            value = yield waits_for
-        except BaseException as error:  # noqa: BLE001 - handed on to the coroutine, cancellation included
-            resume, argument = coroutine.throw, error
-        else:
-            resume, argument = coroutine.send, value
-        try:
-            waits_for = resume(argument)
-        except StopIteration:
-            return
