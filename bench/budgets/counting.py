@@ -43,36 +43,39 @@ class Counting(Protocol):
 
 
 class Background:
-    """What runs whether anybody asks or not falls into some windows only: tasks from before, and what threads send."""
+    """What runs whether anybody asks or not, and falls into some windows only.
+
+    Tasks from before the window, what threads send to the loop, and timers: those of a request only ever run out.
+    """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._sent = False
+        self._apart = False
+        for name, before in (("call_soon_threadsafe", 0), ("call_later", 1), ("call_at", 1)):
+            setattr(uvloop.Loop, name, self._marked(getattr(uvloop.Loop, name), before))
 
     def note(self) -> None:
         """A window begins: other tasks than this one are of the background."""
         self._tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        real = uvloop.Loop.call_soon_threadsafe
-
-        def called(loop: uvloop.Loop, callback: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-            return real(loop, self._apart, callback, *arguments, **named)
-
-        uvloop.Loop.call_soon_threadsafe = called  # type: ignore[assignment,method-assign]
-
-    def forget(self) -> None:
-        """The window is over."""
-        del uvloop.Loop.call_soon_threadsafe
 
     def works(self) -> bool:
         """Whether it is the background that runs."""
-        return self._sent or asyncio.current_task() in self._tasks
+        return self._apart or asyncio.current_task() in self._tasks
 
-    def _apart(self, callback: Callable[..., Any], *arguments: Any) -> None:
-        self._sent = True
+    def _marked(self, real: Callable[..., Any], before: int) -> Callable[..., Any]:
+        """A method of the loop that takes a callback behind so many arguments."""
+
+        def called(loop: uvloop.Loop, *arguments: Any, **named: Any) -> Any:
+            return real(loop, *arguments[:before], self._run, *arguments[before:], **named)
+
+        return called
+
+    def _run(self, callback: Callable[..., Any], *arguments: Any) -> None:
+        self._apart = True
         try:
             callback(*arguments)
         finally:
-            self._sent = False
+            self._apart = False
 
 
 class Parts:
@@ -148,19 +151,20 @@ class Loop:
     def __init__(self, background: Background) -> None:
         self._background = background
         self._counts: Counter[str] = Counter()
+        self._real: dict[str, Callable[..., Any]] = {}
 
     def start(self) -> None:
         """Count on the way to the loop's own methods."""
         self._counts.clear()
         for measure, names in _LOOP.items():
             for name in names:
-                setattr(uvloop.Loop, name, self._counted(measure, getattr(uvloop.Loop, name)))
+                self._real[name] = getattr(uvloop.Loop, name)
+                setattr(uvloop.Loop, name, self._counted(measure, self._real[name]))
 
     def stop(self) -> Mapping[str, int]:
         """No more."""
-        for names in _LOOP.values():
-            for name in names:
-                delattr(uvloop.Loop, name)
+        for name, real in self._real.items():
+            setattr(uvloop.Loop, name, real)
         return self._counts
 
     def _counted(self, measure: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -212,7 +216,6 @@ class Counters:
             running, self._running = self._running, ()
             # What was started last is stopped first.
             found = {measure: count for one in reversed(running) for measure, count in one.stop().items()}
-            self._background.forget()
             gc.enable()
             return found
         else:
