@@ -132,6 +132,7 @@ class Application:
         self._swap.leave()
         self.log.info("draining", count=self.pipeline.in_flight)
         await self.pipeline.drained(self.settings.drain_seconds)
+        await self._swap.left(self.settings.plugin_start_seconds)
 
     async def ready(self) -> bool:
         """Whether everything that an exchange needs is there."""

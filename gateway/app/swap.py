@@ -1,17 +1,18 @@
 """Replaces the plugins while the gateway serves: assembled, checked and opened first, then published at once."""
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 
 from gateway.api import Draining, WorkerStatus
 from gateway.app.surfaces import Assembled, Assembler
 from gateway.app.workers import Workers
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, ShuttingDown
 from gateway.protocols import Logger
 from gateway.runtime import Faults, Generations, PluginEntry, PluginLoadError, State
 from gateway.runtime.generations import OpenGeneration
@@ -67,7 +68,7 @@ class Swap:
 
     async def switch(self, name: str, *, on: bool) -> None:
         """Serve from now on with this plugin, or without it."""
-        async with self._lock:
+        async with self._turn():
             settings = await self._reread()
             with _refusing():
                 change = switched(settings, name, on=on)
@@ -76,14 +77,14 @@ class Swap:
 
     async def reload(self) -> None:
         """Read settings and plugins anew."""
-        async with self._lock:
+        async with self._turn():
             settings = await self._reread()
             await self._change(settings, self._file.read().repeated())
         await self._followed()
 
     async def rollback(self) -> None:
         """Take back the last switch."""
-        async with self._lock:
+        async with self._turn():
             settings = await self._reread()
             with _refusing():
                 change = rolled_back(settings)
@@ -91,8 +92,14 @@ class Swap:
         await self._followed()
 
     def leave(self) -> None:
-        """This process ends: what has been changed is answered without waiting for the others, which end as well."""
+        """This process ends: no change begins any more, and none waits for the others, which end as well."""
         self._leaving = True
+
+    async def left(self, timeout: float) -> None:
+        """Return when the change that is being made is made, or its time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout), self._lock:
+                pass
 
     async def follow(self) -> None:
         """Take up what other workers and the command line switch, and tell them; until cancelled."""
@@ -111,6 +118,14 @@ class Swap:
         """Note what the sources say at the start, to tell later what was changed."""
         with _refusing():
             self._first_read = await asyncio.to_thread(self._settings.again) if self._settings.again else None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Make a change, nobody else meanwhile; refused where the process ends before it is one's turn."""
+        async with self._lock:
+            if self._leaving:
+                raise ShuttingDown("The gateway is shutting down: the change was not made.", retry_after=1)
+            yield
 
     async def _catch_up(self) -> None:
         newest = self._file.read().revision

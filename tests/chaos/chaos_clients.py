@@ -60,7 +60,11 @@ class Actor:
         try:
             async with asyncio.timeout(HANG):
                 exchange = await self._open(ask)
-                await self._hear(ask, exchange, client)
+                try:
+                    await self._hear(ask, exchange, client)
+                except BaseException:
+                    await exchange.leave()
+                    raise
         except TimeoutError:
             client.hung = True
         except OSError:
@@ -84,7 +88,7 @@ class Actor:
     async def _hear(self, ask: Ask, exchange: RawExchange, client: Client) -> None:
         client.left = await _leaves(ask, exchange)
         response = exchange.response
-        if not client.left:
+        if not client.left and not response.complete:
             await exchange.read()
         if response.complete and ask.keep_alive and response.header("connection") != "close":
             self._kept, self._kept_since = exchange, client.sent

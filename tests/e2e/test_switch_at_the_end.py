@@ -1,4 +1,4 @@
-"""A switch that is being answered when the gateway is told to stop."""
+"""Switches that are being made when the gateway is told to stop."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from gateway.testing.running import RunningGateway
 HANG = 60
 
 
-async def test_a_switch_is_answered_although_the_gateway_ends(tmp_path):
-    """It waits for the other workers, a killed one too, which told nobody; the end does not break it off."""
+async def test_switches_are_answered_although_the_gateway_ends(tmp_path):
+    """They wait for each other and for the other workers, a killed one too; the end breaks none off."""
     environ = config(tmp_path)
     await seed(tmp_path / "data", environ, keys={"boss": None}, admins=["boss"])
     async with RunningGateway(tmp_path / "data", environ=environ, arguments=("--workers", "2")) as gateway:
@@ -23,11 +23,13 @@ async def test_a_switch_is_answered_although_the_gateway_ends(tmp_path):
                 await asyncio.sleep(0.1)
         os.kill(workers[1]["pid"], signal.SIGKILL)
         headers = [("authorization", f"Bearer {admin.key}"), JSON]
-        switching = await gateway.client.send("POST", "/admin/plugins/reload", headers=headers)
+        switching = [await gateway.client.send("POST", "/admin/plugins/reload", headers=headers) for _ in range(4)]
         async with asyncio.timeout(HANG):
             while "generation_published" not in gateway.log:
                 await asyncio.sleep(0.02)
         stopping = asyncio.create_task(gateway.stop())
-        answer = await asyncio.wait_for(switching.finish(), HANG)
-        assert (answer.status, await stopping) == (200, 0)
+        answers = await asyncio.wait_for(asyncio.gather(*(one.finish() for one in switching)), HANG)
+        statuses = {answer.status for answer in answers}
+        assert 200 in statuses <= {200, 503}  # made, or not begun
+        assert await stopping == 0
         assert "Exception in ASGI application" not in gateway.log
