@@ -6,11 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts soak chaos chaos-proof kill bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults outage soak lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared cuts soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts soak chaos chaos-proof kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -30,7 +26,6 @@ help:
 	@echo "make load         10,000 idle streams, slow clients, bombs and 10,002 aborted requests, with what they take"
 	@echo "make aborts       clients that leave, 3,334 times in each phase: how fast the upstream is closed, what is left"
 	@echo "make overload     three times the load that can be carried (needs a C compiler)"
-	@echo "make bench        measure; QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
@@ -83,6 +78,7 @@ kill: .venv/installed
 	KILL_DURABLE_SQLITE=$(or $(KILLS),160) KILL_DURABLE_POSTGRES=$(or $(KILLS),40) \
 	KILL_LATE_MS=50 KILL_WORKERS=4 KILL_WARM=1 KILL_REPORT=docs/reliability.md \
 		$(BIN)/python -m pytest -q -s -o timeout=7200 tests/restarts/test_kill.py
+
 load: idle-streams slow-clients aborts
 
 idle-streams: .venv/installed

@@ -110,10 +110,12 @@ def test_every_setting_is_documented() -> None:
     page = ROOT / "docs/settings.md"
     text = page.read_text("utf-8")
     hidden = {name for name, field in Settings.model_fields.items() if field.exclude}
-    tables = {"egress", "plugins", "order", "models", "routes", "usage"}
+    tables = {"egress", "plugins", "order", "models", "routes", "server", "usage"}
     names = set(Settings.model_fields) - hidden - tables | {
         "egress.allow",
         "usage.durability",
+        "server.max_in_flight",
+        "server.max_lag",
         "models.NAME.base_url",
         "routes.NAME.targets",
     }
