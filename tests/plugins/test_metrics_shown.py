@@ -9,7 +9,7 @@ from msgspec import structs
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from gateway.protocols import Cooling, Fault, Hedges, ModelHealth, Stats
+from gateway.protocols import Ailing, Cooling, Fault, Hedges, ModelHealth, Stats
 from gateway.testing.client import RawClient
 from gateway_metrics.catalog import METRICS, PLUGIN_SECONDS, REQUEST_SECONDS, REQUESTS
 from gateway_metrics.exposition import render
@@ -33,6 +33,7 @@ def sample(**more: object) -> Sample:
     )
     hedges = Hedges(started=5, won=2, refused=1)
     given = {"generation": 7, "in_flight": 3, "snapshot_age": 0.25, "usage_waiting": 2, "faults": faults}
+    given["ailing"] = (Ailing(plugin="limits", reason="alone"),) if "generation" in more else ()
     return sampled(Stats(**{**given, "cooling": cooling, "unwell": unwell, "hedges": hedges, **more}))  # type: ignore[arg-type]
 
 
