@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -117,3 +119,23 @@ async def test_the_command_sums_up_what_a_server_wrote(tmp_path):
                 await database.aclose()
             line = (await gateway.command("usage", "sum")).splitlines()[1].split()
     assert line[:2] == [total.group, str(total.attempts)] == ["good", "1"]
+
+
+async def test_a_locked_sqlite_is_never_shown_to_a_client_and_loses_no_row(tmp_path):
+    """Another program holds the writer's lock, for longer than the gateway needs to notice."""
+    data_dir, environ = tmp_path / "data", {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]'}
+    async with ScriptedUpstream() as upstream:
+        models = [NewModel(name="good", base_url=upstream.play("good", OK), model_id="m")]
+        key = (await seed(data_dir, environ, models=models, keys={"one": None}))["one"]
+        async with RunningGateway(data_dir, environ=environ) as gateway:
+            with closing(sqlite3.connect(data_dir / "gateway.db", isolation_level=None)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                for _ in range(15):
+                    assert (await (await ask(gateway, key, "good")).finish()).complete
+                assert (await (await ask(gateway, key, "nobody's")).finish()).status == 404
+                await asyncio.sleep(2)  # two looks at the registry, and as many tries to deliver
+                assert (await gateway.client.request("GET", "/health/ready")).status == 200
+                assert (await (await ask(gateway, key, "good")).finish()).complete
+                other.execute("ROLLBACK")
+            assert list((await until_rows(data_dir, 16)).values()) == ["ok"] * 16
+            assert "Traceback" not in gateway.log

@@ -10,7 +10,18 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.registry import Database, SchemaMismatch, migrations
+from gateway.registry import (
+    Database,
+    KeyStore,
+    ModelStore,
+    NewModel,
+    NewRoute,
+    Registry,
+    RouteStore,
+    SchemaMismatch,
+    StoredTarget,
+    migrations,
+)
 from gateway.registry.engine import create_engine, parse_url
 from gateway.settings import Settings
 
@@ -113,3 +124,63 @@ async def test_every_column_of_chatbot_ui_is_there(engine: AsyncEngine) -> None:
         *("id", "user_id", "folder_id", "created_at", "updated_at", "sharing", "name", "description"),
         *("model_id", "base_url", "api_key", "context_length"),
     }
+
+
+Columns = dict[tuple[str, str], tuple[str, bool, bool]]
+
+
+async def _columns(engine: AsyncEngine) -> Columns:
+    """Type of every column, whether it takes null, and whether a row may come without it."""
+
+    def look(connection: sa.Connection) -> Columns:
+        inspector, schema = sa.inspect(connection), None if engine.dialect.name == "sqlite" else "gateway"
+        return {
+            (table, column["name"]): (
+                str(column["type"]),
+                bool(column["nullable"]),
+                bool(column["nullable"] or column["default"] is not None),
+            )
+            for table in inspector.get_table_names(schema=schema)
+            for column in inspector.get_columns(table, schema=schema)
+        }
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(look)
+
+
+async def test_every_migration_only_adds_what_older_programs_need_not_know(engine: AsyncEngine) -> None:
+    before: Columns = {}
+    for revision in migrations.REVISIONS:
+        await migrations.upgrade(engine, revision)
+        after = await _columns(engine)
+        changed = {where: (was, after.get(where)) for where, was in before.items() if after.get(where) != was}
+        assert changed == {}, f"{revision} takes from older programs what they use"
+        known = {table for table, _ in before}
+        needed = [where for where in after.keys() - before.keys() if where[0] in known and not after[where][2]]
+        assert needed == [], f"{revision} wants from older programs what they do not know"
+        before = after
+
+
+async def test_a_program_that_runs_goes_on_when_the_schema_has_moved_on(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """What a newer version's migration does while this one still runs, as when servers are replaced one by one."""
+    registry = await Registry.open(settings)
+    prefix = "" if engine.dialect.name == "sqlite" else "gateway."
+    async with engine.begin() as connection:
+        for table in ("models", "keys", "routes", "usage"):
+            await connection.execute(sa.text(f"ALTER TABLE {prefix}{table} ADD COLUMN future TEXT DEFAULT 'x'"))
+        await connection.execute(sa.text(f"CREATE TABLE {prefix}futures (id INTEGER PRIMARY KEY)"))
+        await connection.execute(sa.text(f"UPDATE {prefix}gateway_alembic_version SET version_num = '9999'"))
+    model = await ModelStore(registry.database).add(NewModel(name="m", model_id="m", base_url="https://a.example"))
+    await ModelStore(registry.database).update(model.id, {"name": "renamed"})
+    await RouteStore(registry.database).add(NewRoute(name="r", targets=(StoredTarget(model.id),)))
+    key, token = await KeyStore(registry.database).create("k")
+    await registry.refresh()
+    assert [one.name for one in registry.snapshot.models()] == ["renamed"]
+    assert [route.name for route in registry.snapshot.routes()] == ["r"]
+    assert registry.snapshot.principal(token.reveal()) is not None
+    await KeyStore(registry.database).revoke(key.id)
+    await registry.refresh()
+    assert registry.snapshot.principal(token.reveal()) is None
+    await registry.aclose()
