@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import uvicorn
 
+from gateway.server.accepting import Acceptor
 from gateway.server.protocol import HttpProtocol
 
 KEEP_ALIVE_SECONDS = 75
@@ -66,10 +67,15 @@ class _DrainingServer(uvicorn.Server):
         self._app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Start the application, then listen in our own way."""
+        await super().startup(sockets=[])
+        self.servers += [Acceptor(listener, self._protocol) for listener in sockets or ()]  # type: ignore[misc]
         # What is there now stays: each full collection would walk all of it again, in the middle of answers.
         gc.collect()
         gc.freeze()
+
+    def _protocol(self) -> HttpProtocol:
+        return HttpProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         drained = asyncio.create_task(self._app.drain())
