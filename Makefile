@@ -7,6 +7,11 @@ TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts soak chaos chaos-proof kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof kill bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults outage soak lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared cuts swaps soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -18,7 +23,8 @@ help:
 	@echo "make faults-compared  the same faults before the openai SDK behind a bare Litestar handler; into the same page"
 	@echo "make outage       stop PostgreSQL for a minute under load; print what failed, what was lost, how long answers took"
 	@echo "make cuts         cut every stream of every provider at every byte, for every client; into the same page"
-	@echo "make soak         swap plugins 100 times under 200 running streams"
+	@echo "make swaps        swap plugins 100 times under 200 running streams"
+	@echo "make soak         mixed load for SOAK_MINUTES (10): whether memory, tasks, descriptors and connections grow; into the same page"
 	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
@@ -64,8 +70,11 @@ outage: .venv/installed
 cuts: .venv/installed
 	GATEWAY_TEST_CUTS=all PYTHONPATH=tests:tests/faults $(BIN)/python tests/plugins/every_cut.py docs/reliability.md
 
-soak: .venv/installed
+swaps: .venv/installed
 	SOAK_STREAMS=200 SOAK_SWAPS=100 $(BIN)/python -m pytest -q -s -o timeout=900 tests/e2e/test_swap_under_load.py
+
+soak: .venv/installed
+	PYTHONPATH=tests:tests/faults $(BIN)/python tests/soak/soaking.py docs/reliability.md
 
 chaos: .venv/installed
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest -q -s tests/chaos/test_chaos.py

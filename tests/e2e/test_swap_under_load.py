@@ -1,6 +1,6 @@
 """Plugins are swapped while answers stream: none breaks, none sees half a set, and every old set is closed.
 
-`make soak` runs it with 200 streams and 100 swaps.
+`make swaps` runs it with 200 streams and 100 swaps.
 """
 
 import asyncio

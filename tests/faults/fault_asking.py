@@ -78,9 +78,10 @@ class Asking:
         """Ask one case: invariants 1 to 3."""
         try:
             async with asyncio.timeout(HANG):
+                before = len(self._upstream.seen(name_of(case)))
                 exchange = await self.open(case)
                 if case.fault.leaves:
-                    left = await self._leave(case, exchange)
+                    left = await self._leave(case, exchange, before + 1)
                     return Result(problems=await self._closed(case), outlived=self._outlived(case, left))
                 response = await exchange.read()
                 over = time.monotonic()
@@ -105,9 +106,9 @@ class Asking:
         encoded = client.encoded("POST", case.shape.path, headers=headers, body=body, keep_alive=case.keep_alive)
         return await client.send_bytes(encoded)
 
-    async def _leave(self, case: Case, exchange: RawExchange) -> float:
+    async def _leave(self, case: Case, exchange: RawExchange, number: int) -> float:
         """Go when the upstream has said what it says, and what it said has come; when that was."""
-        seen = await self._upstream.wait_for(name_of(case))
+        seen = await self._upstream.wait_for(name_of(case), number)
         while seen.writes < len(case.fault.behaviours(PIECES[case.shape.dialect])[0].writes):
             await asyncio.sleep(0.01)
         if seen.writes and case.shape.streamed:

@@ -34,7 +34,7 @@ class Matrix:
 
     def __init__(self, gateway: RunningGateway, upstream: ScriptedUpstream, key: str, environ: Mapping[str, str]):
         self.gateway, self.upstream = gateway, upstream
-        self._key, self._environ = key, environ
+        self.key, self._environ = key, environ
         self._asking = Asking(gateway.client, upstream, key)
         self._first: dict[str, int] = {}
         self._answers: list[bytes] = []
@@ -45,7 +45,7 @@ class Matrix:
         warm = [case for case in cases if case.name == "end after the finish"] or cases[:1]
         results = dict(zip(map(str, warm), await asyncio.gather(*map(self._asking.ask, warm)), strict=True))
         await self._rows(warm)  # once they are in the database, all that is opened late is open
-        self._first = await self._probe()
+        self._first = await self.probe()
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(case: Case) -> None:
@@ -94,7 +94,8 @@ class Matrix:
         finally:
             await database.aclose()
 
-    async def _probe(self) -> dict[str, int]:
+    async def probe(self) -> dict[str, int]:
+        """What the gateway's process holds."""
         answer: dict[str, int] = (await self.gateway.client.request("GET", "/probe")).json()
         return answer
 
@@ -102,7 +103,7 @@ class Matrix:
         """I5: what the gateway holds more than it did after the first cases; waits for it to come to rest."""
         said = []
         for _ in range(100):
-            now, pooled = await self._probe(), len(self.upstream.open_connections)
+            now, pooled = await self.probe(), len(self.upstream.open_connections)
             said = [
                 f"I5: {now[what]} {what} (and {pooled} idle connections), {self._first[what]} before"
                 for what, spare in (("tasks", 0), ("descriptors", pooled))
@@ -116,7 +117,7 @@ class Matrix:
     def leaked(self) -> list[str]:
         """I6 and I7: what no client and no log may show."""
         log = self.gateway.log
-        secrets = {KEY, json.dumps(KEY)[1:-1], HEADER, self._key}
+        secrets = {KEY, json.dumps(KEY)[1:-1], HEADER, self.key}
         places = {"an answer": self._answers, "the log": [log.encode()]}
         found = [
             f"I6: {secret!r} in {place}"
