@@ -28,6 +28,7 @@ help:
 	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
+	@echo "make drain        SIGTERM 100 times under 100 live streams each"
 	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
 	@echo "make load         10,000 idle streams, slow clients, bombs and 10,002 aborted requests, with what they take"
 	@echo "make aborts       clients that leave, 3,334 times in each phase: how fast the upstream is closed, what is left"
@@ -81,6 +82,11 @@ chaos: .venv/installed
 
 chaos-proof: .venv/installed
 	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
+
+.PHONY: drain
+drain: .venv/installed
+	DRAIN_STOPS=$(or $(STOPS),100) DRAIN_STREAMS=100 DRAIN_REPORT=docs/reliability.md \
+		$(BIN)/python -m pytest -q -s -o timeout=7200 tests/restarts/test_drain.py
 
 kill: .venv/installed
 	KILL_WINDOW_SQLITE=$(or $(KILLS),800) KILL_WINDOW_POSTGRES=$(or $(KILLS),200) \
