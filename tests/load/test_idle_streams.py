@@ -108,7 +108,9 @@ async def test_idle_streams_are_held_and_ended_properly(tmp_path, capsys):
             "GATEWAY_PLUGINS__CHATBOT_UI__OPEN_ROUTE": "true",
             "GATEWAY_SERVER__MAX_LAG": "60",  # they all come at once
         }
-        model = NewModel(id=MODEL, name="m", model_id="m", base_url=f"http://127.0.0.1:{port}/v1")
+        model = NewModel(
+            id=MODEL, name="m", model_id="m", base_url=f"http://127.0.0.1:{port}/v1", timeouts={"idle": 3600}
+        )
         keys = await seed(tmp_path, environ, models=[model], keys={"boss": None}, admins=["boss"])
         async with RunningGateway(tmp_path, environ=environ, arguments=("--workers", str(WORKERS))) as gateway:
             request = gateway.client.encoded(
