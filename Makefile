@@ -6,12 +6,7 @@ BIN := .venv/bin
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts soak chaos chaos-proof kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof kill bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults outage soak lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared cuts swaps soak bench bench-tools budgets budgets-accept lock real-server node-clients clean
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared soak load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof drain kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -83,7 +78,6 @@ chaos: .venv/installed
 chaos-proof: .venv/installed
 	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
 
-.PHONY: drain
 drain: .venv/installed
 	DRAIN_STOPS=$(or $(STOPS),100) DRAIN_STREAMS=100 DRAIN_REPORT=docs/reliability.md \
 		$(BIN)/python -m pytest -q -s -o timeout=7200 tests/restarts/test_drain.py
