@@ -59,7 +59,7 @@ class ServerSettings(BaseModel):
 
     max_in_flight: int = Field(default=10_000, ge=1)
     """Exchanges at one time; more are refused (503)."""
-    max_lag: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+    max_lag: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Seconds that the event loop may be late; while it is later, new exchanges are refused (503)."""
 
 
