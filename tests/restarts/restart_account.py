@@ -54,9 +54,17 @@ def _row(found: Any) -> Row:
 
 
 def account(
-    asked: Sequence[Asked], told: Iterable[Told], killed: Mapping[int, float], rows: Sequence[Row], window: float
+    asked: Sequence[Asked],
+    told: Iterable[Told],
+    killed: Mapping[int, float],
+    rows: Sequence[Row],
+    window: float,
+    settling: float | None = None,
 ) -> Account:
-    """Judge it all. `killed` says when which process was; `window` how many seconds before that may be unknown."""
+    """Judge it all. `killed` says when which process was; `window` of what began so many seconds before that there may
+    be no row, and `settling`, else `window`, of what ended so many seconds before the row may say `lost`.
+    """
+    settling = window if settling is None else settling
     by_exchange: dict[str, list[Row]] = {}
     for row in rows:
         by_exchange.setdefault(row.exchange, []).append(row)
@@ -74,7 +82,7 @@ def account(
     wrong += (f"no row {age:.3f} s before the kill" for age in late)
     wrong += _holes(asked, by_exchange)
     for answer in told:
-        wrong += _judged(answer, by_exchange.get(answer.exchange, []), asker, killed, window)
+        wrong += _judged(answer, by_exchange.get(answer.exchange, []), asker, killed, settling)
     undialled = sum(row.exchange not in calls for row in rows)
     return Account(len(asked), Counter(row.outcome for row in rows), undialled, young, late, wrong)
 

@@ -134,7 +134,7 @@ async def killing(data_dir: Path, environ: dict[str, str], kills: int) -> tuple[
             assert "Traceback" not in gateway.log
     assert list((data_dir / "usage").iterdir()) == []  # no journal is left that nobody has taken over
     window = WINDOW if environ["GATEWAY_USAGE__DURABILITY"] == "window" else 0.0
-    judged = account(teller.asked, load.told, killer.killed, await read_rows(data_dir, environ), window)
+    judged = account(teller.asked, load.told, killer.killed, await read_rows(data_dir, environ), window, WINDOW)
     if window == 0.0:
         assert judged.young == []
     return judged, killer

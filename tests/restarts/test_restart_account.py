@@ -36,6 +36,13 @@ def test_an_attempt_that_was_noted_and_never_dialled_is_counted_apart():
     assert (found.undialled, found.wrong) == (1, [])
 
 
+def test_of_what_ended_just_before_the_kill_the_end_may_be_unknown():
+    rows = [OK[0], OK[1], LOST[2], LOST[3], LOST[4]]
+    told = [*TOLD[:2], Told(NAMES[2], 200, True, True, KILLED_AT - 0.01, "")]
+    assert account(ASKED, told, {2: KILLED_AT}, rows, 0.0, 0.05).wrong == []
+    assert "its row says lost" in "".join(account(ASKED, told, {2: KILLED_AT}, rows, 0.0, 0.0).wrong)
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
