@@ -19,7 +19,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     in_flight: int = 10_000
     """Exchanges at one time."""
-    lag: float = 0.25
+    lag: float = 1.0
     """Seconds that the event loop may be late."""
 
 

@@ -217,6 +217,19 @@ def replayed(
     return {client.name: _replayed(run_in, dialect, client, canned, fails) for client in clients}
 
 
+def agreed(dialect: UpstreamDialect, canned: Canned) -> bool:
+    """Whether every client takes the uncut stream for a whole answer that says what it is known to say."""
+    data = b"".join(canned.writes)
+    told = [(client, hear(client, run(dialect, client, canned, data))) for client in CLIENTS if client.fits(canned)]
+    try:
+        return all(
+            one.proper and not difference(_canonical(client.expects(canned.says)), _canonical(one.says))
+            for client, one in told
+        )
+    except ValueError:  # the arguments of a call are no JSON
+        return False
+
+
 def places(length: int, client: Any) -> Iterable[int]:
     """The bytes to cut after: all with `GATEWAY_TEST_CUTS=all`, else some, and all of the last ones."""
     if os.environ.get("GATEWAY_TEST_CUTS") == "all":
