@@ -136,7 +136,8 @@ class _DryRun:
                 said = {str(name): value for name, value in left(exchange).items()}
             except Exception as error:  # noqa: BLE001 - a named border: what cannot be told keeps nothing else from it
                 said = {"error": f"{type(error).__name__}: {error}"}
-            self.told.limits.append(Left(plugin=limiter.plugin, left=said))
+            if said:
+                self.told.limits.append(Left(plugin=limiter.plugin, left=said))
 
     async def _transform(self, exchange: Exchange) -> ChatRequest:
         changes = self.told.transforms

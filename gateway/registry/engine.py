@@ -1,6 +1,9 @@
 """The way to the database: one address in, one SQLAlchemy engine out, the same for SQLite and PostgreSQL."""
 
+import asyncio
 import os
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from gateway.registry.errors import DatabaseUnavailable
 from gateway.registry.tables import SCHEMA
 
+_LINGER = 2.0
+"""Seconds for a thread to end that was told to."""
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -67,16 +72,44 @@ def _sqlite(url: URL) -> AsyncEngine:
             f"The database {path} cannot be opened ({error.strerror}): set GATEWAY_DATA_DIR to a directory "
             "this user may write to, or GATEWAY_DATABASE_URL to another database."
         ) from error
+    # Imported here: PostgreSQL's users do not need it.
+    import aiosqlite
+
+    threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+    async def connect() -> aiosqlite.Connection:
+        opening = aiosqlite.connect(path, isolation_level=None, timeout=15, check_same_thread=False)
+        opening._thread.daemon = True  # as SQLAlchemy does: nobody's exit waits for a statement
+        threads.add(opening._thread)
+        try:
+            return await opening
+        except BaseException:
+            opening.stop()
+            raise
+
     engine = create_async_engine(
         url,
-        # Transactions are ours (see _begin): the driver's own would not cover DDL.
-        connect_args={"isolation_level": None, "timeout": 15},
+        # Transactions are ours (see _begin): the driver's own (`isolation_level`) would not cover DDL.
+        async_creator=connect,
         hide_parameters=True,
-        execution_options={"schema_translate_map": {SCHEMA: None}},
+        execution_options={"schema_translate_map": {SCHEMA: None}, "sqlite_threads": threads},
     )
     sa.event.listen(engine.sync_engine, "connect", _prepare)
     sa.event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+async def close(engine: AsyncEngine) -> None:
+    """Close all connections.
+
+    What SQLite was doing when it was cancelled goes on in a thread, which reports to the event loop: its end is waited
+    for, so that there still is one.
+    """
+    await engine.dispose()
+    threads: weakref.WeakSet[threading.Thread] = engine.get_execution_options().get("sqlite_threads", weakref.WeakSet())
+    for thread in tuple(threads):
+        if thread.is_alive():
+            await asyncio.to_thread(thread.join, _LINGER)
 
 
 def _prepare(connection: Any, record: object) -> None:

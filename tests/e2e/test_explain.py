@@ -88,7 +88,7 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
             assert told["transforms"] == [
                 {"plugin": "colder", "changed": {"temperature": [None, 0], "top_p": [None, 0.5]}, "error": None}
             ]
-            ways = {"limiters": ["outer", "inner"], "stream_transforms": ["inner", "outer"]}
+            ways = {"limiters": ["outer", "inner", "limits"], "stream_transforms": ["inner", "outer"]}
             assert {stage: told["stages"][stage] for stage in ways} == ways
             assert told["limits"] == [{"plugin": name, "left": {"requests": 7}} for name in ("outer", "inner")]
             assert told["lane"] == "exact"

@@ -11,7 +11,7 @@ from chatbot_ui_tables import direct, fill, pg_dump, user
 from seeding import seed
 
 from gateway.registry import Database
-from gateway.registry.snapshot import load
+from gateway.registry.snapshot import contents, made_of
 from gateway.settings import load_settings
 from gateway.testing.client import RawResponse
 from gateway.testing.running import RunningGateway
@@ -106,7 +106,7 @@ async def stored(data_dir: Path, environ: dict[str, str]) -> dict[str, tuple[Any
     """Every model as the gateway reads it, keys opened."""
     database = await Database.open(load_settings(None, {**environ, "GATEWAY_DATA_DIR": str(data_dir)}))
     try:
-        snapshot = await load(database)
+        snapshot = await made_of(await contents(database), database)
         async with database.read() as connection:
             from gateway.registry.tables import models
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.registry import Database
-from gateway.registry.snapshot import load
+from gateway.registry.snapshot import contents, made_of
 from gateway.registry.tables import models
 from gateway.settings import Settings
 from gateway.testing.postgrest import PostgrestStandIn
@@ -106,7 +106,7 @@ def stored(data_dir: Path) -> dict[str, dict[str, Any]]:
     async def read() -> dict[str, dict[str, Any]]:
         database = await Database.open(Settings(data_dir=data_dir))
         try:
-            snapshot = await load(database)
+            snapshot = await made_of(await contents(database), database)
             async with database.read() as connection:
                 rows = (await connection.execute(models.select())).mappings().all()
         finally:

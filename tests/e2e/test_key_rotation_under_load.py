@@ -11,7 +11,7 @@ from seeding import seed
 
 from gateway.registry import Database, KeyStore, ModelStore, NewModel
 from gateway.registry.rotation import BATCH, key_uses, prune, rotate
-from gateway.registry.snapshot import load as load_snapshot
+from gateway.registry.snapshot import contents, made_of
 from gateway.registry.tables import models
 from gateway.secrets import Secret
 from gateway.settings import load_settings
@@ -121,7 +121,7 @@ async def test_no_request_fails_while_the_keyring_is_rotated_killed_finished_and
             await asyncio.gather(*asking)
             assert load.broken == []
             assert "left out" not in gateway.log
-        snapshot = await load_snapshot(database)  # as a server that starts now would
+        snapshot = await made_of(await contents(database), database)  # as a server that starts now would
         found = [snapshot.model(model_id(number)) for number in range(STORED)]
         assert [model and model.api_key.reveal() for model in found] == [f"sk-{number}" for number in range(STORED)]
         await database.aclose()

@@ -96,7 +96,11 @@ def test_what_is_done_on_the_way_up_is_done_in_the_reverse_order(folder: Path) -
         ["-", "2", "first", "registration"],
         ["-", "1", "second", "inside", "first"],
     ]
-    assert [line[1:4] for line in lines if line[0] == "limiters"] == [["1", "2", "first"], ["2", "1", "second"]]
+    assert [line[1:4] for line in lines if line[0] == "limiters"] == [
+        ["1", "3", "first"],
+        ["2", "2", "second"],
+        ["3", "1", "limits"],
+    ]
 
 
 def test_an_order_that_cannot_be_is_told_with_its_origin(folder: Path) -> None:
