@@ -92,7 +92,7 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
             assert {stage: told["stages"][stage] for stage in ways} == ways
             assert told["limits"] == [{"plugin": name, "left": {"requests": 7}} for name in ("outer", "inner")]
             assert told["lane"] == "exact"
-            assert told["stages"]["settlement"] == ["inner", "outer"]
+            assert told["stages"]["settlement"] == ["limits", "inner", "outer"]
             assert told["upstream"]["url"] == f"{base_url}/chat/completions"
             assert told["upstream"]["headers"]["authorization"] == "***"
             assert json.loads(told["upstream"]["body"])["model"] == "up"
