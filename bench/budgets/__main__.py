@@ -21,6 +21,8 @@ def main() -> int:
     """Run what the command line says; 1 when a budget is broken, or does not notice what is planted."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the gateway is ended on the way out
+    if options.functions:
+        return _functions(options.functions)
     try:
         with tempfile.TemporaryDirectory(prefix="gateway-budgets-") as folder, measured(Path(folder)) as gateway:
             counted = all_costs(gateway)
@@ -42,6 +44,22 @@ def main() -> int:
         print(f"\nwrote {file.relative_to(ROOT)}, and the table in {PAGE.relative_to(ROOT)}")
         return 0
     return _judgement(findings) or bool(missed)
+
+
+def _functions(name: str) -> int:
+    """Which functions a shape's bytecodes are in, the dearest first."""
+    shape = next(shape for shape in SHAPES if shape.name == name)
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-budgets-") as folder,
+        measured(Path(folder), by_function=True) as one,
+    ):
+        costs = one.costs(shape, ("python",))
+    told = [(cost, measure.removeprefix("bytecodes ")) for measure, cost in costs.items() if ":" in measure]
+    told = [(cost, name) for cost, name in told if not name.startswith("calls of C ")]
+    told.sort(key=lambda row: -(row[0].request + 20 * row[0].chunk))
+    rows = [[name, f"{cost.request:,.0f}", f"{cost.chunk:,.1f}"] for cost, name in told]
+    print(markdown(Table(f"{shape.title}: bytecodes by function", ["", "a request", "a chunk"], rows)))
+    return 0
 
 
 def _matters(finding: Finding) -> bool:
@@ -97,6 +115,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parts", action="store_true", help="show every part of the gateway")
     parser.add_argument("--accept", action="store_true", help="let what is counted be the measure from now on")
     parser.add_argument("--plant", action="store_true", help="also plant regressions and see that they are noticed")
+    parser.add_argument(
+        "--functions", metavar="SHAPE", choices=[shape.name for shape in SHAPES], help="only tell a shape's functions"
+    )
     return parser.parse_args()
 
 

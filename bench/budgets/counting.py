@@ -23,6 +23,8 @@ from gateway import hookimpl
 
 COUNTER = "BENCH_COUNTER"
 """Names the shared library in the environment."""
+BY_FUNCTION = "BENCH_BY_FUNCTION"
+"""Set in the environment: count by function, not by part."""
 _TURNS = 25
 """Turns of the event loop after which everything that an answered exchange left to do is done."""
 _CALM = 0.05
@@ -84,6 +86,7 @@ class Parts:
     def __init__(self, background: Background) -> None:
         self._known: dict[CodeType, str] = {}
         self._background = background
+        self._by_function = BY_FUNCTION in os.environ
 
     def of(self, frame: FrameType) -> str:
         """The part that a frame's code belongs to; empty for our own, and for what runs in the background."""
@@ -92,7 +95,11 @@ class Parts:
         code = frame.f_code
         part = self._known.get(code)
         if part is None:
-            part = self._known[code] = self._named(frame.f_globals.get("__name__", ""))
+            module = frame.f_globals.get("__name__", "")
+            part = self._named(module)
+            if part and self._by_function:
+                part = f"{module}:{code.co_qualname}"
+            self._known[code] = part
         return part
 
     def _named(self, module: str) -> str:

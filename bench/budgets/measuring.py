@@ -84,10 +84,12 @@ class Measured:
 
 
 @contextmanager
-def measured(folder: Path) -> Iterator[Measured]:
+def measured(folder: Path, *, by_function: bool = False) -> Iterator[Measured]:
     """Start a gateway with all default plugins and the one that counts."""
     counter = str(tool("counter.so"))
     environ = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "LD_PRELOAD": counter, "BENCH_COUNTER": counter}
+    if by_function:
+        environ["BENCH_BY_FUNCTION"] = "1"
     variant = Variant("counted", environ=environ, files=(Path(__file__).with_name("counting.py"),))
     with Lockstep() as lockstep:
         base_url = f"http://127.0.0.1:{lockstep.port}/v1"
