@@ -49,6 +49,8 @@ class Principal(msgspec.Struct, frozen=True):
     """What the virtual key is called; not unique."""
     limits: Limits | None = None
     """What the key itself says that it may take; None where it says nothing. A limiter keeps them."""
+    detach: bool = False
+    """Whether its exchanges go on to their end although the client has left."""
 
     def may_use(self, thing: "Model | Route") -> bool:
         """Whether it is shared with this caller or owned by the same owner (null equals null).
@@ -315,6 +317,11 @@ class Attempt:
         self.answer: Answer | None = None
         self.error: GatewayError | None = None
         self.outcome: Outcome | None = None
+
+    @property
+    def heard_out(self) -> bool:
+        """Whether the upstream's answer was read to its proper end, even if its client did not take it."""
+        return self.outcome is Outcome.OK or (self.error is None and self.answer is not None and self.answer.ended)
 
 
 class Exchange:

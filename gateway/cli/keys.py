@@ -63,12 +63,14 @@ def group() -> None:
 )
 @click.option("--expires", type=Duration(), help="When the key ends by itself: 90s, 15m, 12h, 30d, 2w from now.")
 @_limits
+@click.option("--detach", is_flag=True, help="Complete its answers, and pay for them, although the client has left.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON, the secret in it.")
 def create(
     name: str,
     owner: str | None,
     scopes: tuple[str, ...],
     expires: timedelta | None,
+    detach: bool,
     as_json: bool,
     **limits: int | None,
 ) -> None:
@@ -82,7 +84,9 @@ def create(
     async def run(database: "Database") -> "tuple[StoredKey, Secret]":
         until = datetime.now(UTC) + expires if expires else None
         given = Limits(**{name: limit or None for name, limit in limits.items()})
-        return await KeyStore(database).create(name, owner=owner, scopes=scopes, expires_at=until, limits=given)
+        return await KeyStore(database).create(
+            name, owner=owner, scopes=scopes, expires_at=until, limits=given, detach=detach
+        )
 
     key, secret = work(run)
     if as_json:
@@ -116,22 +120,26 @@ def list_(as_json: bool) -> None:
             key.owner,
             key.scopes,
             key.limits,
+            "yes" if key.detach else "",
             key.state,
             key.created_at,
             key.expires_at,
         )
         for key in keys
     ]
-    columns = ("ID", "NAME", "KEY", "OWNER", "SCOPES", "LIMITS", "STATE", "CREATED", "EXPIRES")
+    columns = ("ID", "NAME", "KEY", "OWNER", "SCOPES", "LIMITS", "DETACH", "STATE", "CREATED", "EXPIRES")
     print_rows(columns, rows, empty="There are no keys yet: make one with `gateway keys create NAME`.")
 
 
 @group.command("set")
 @click.argument("key", metavar="ID_OR_NAME")
 @_limits
+@click.option(
+    "--detach/--no-detach", default=None, help="Whether its answers are completed although the client has left."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the changed key as JSON.")
-def set_(key: str, as_json: bool, **limits: int | None) -> None:
-    """Change what a key may take.
+def set_(key: str, detach: bool | None, as_json: bool, **limits: int | None) -> None:
+    """Change what a key may take, and whether its answers need their client.
 
     What is not given stays. Running servers know within two seconds.
     """
@@ -144,13 +152,15 @@ def set_(key: str, as_json: bool, **limits: int | None) -> None:
     async def run(database: "Database") -> "StoredKey":
         store = KeyStore(database)
         old = await store.find(key)
-        return await store.change(old.id, limits=msgspec.structs.replace(old.limits, **said) if said else None)
+        changed = msgspec.structs.replace(old.limits, **said) if said else None
+        return await store.change(old.id, limits=changed, detach=detach)
 
     changed = work(run)
     if as_json:
         print_json(_shown(changed))
         return
-    click.echo(f"Key {changed.name} ({changed.id}): {str(changed.limits) or 'no limits'}.", err=True)
+    detached = ", detached" if changed.detach else ""
+    click.echo(f"Key {changed.name} ({changed.id}): {str(changed.limits) or 'no limits'}{detached}.", err=True)
 
 
 @group.command()

@@ -49,7 +49,7 @@ class Live:
         return True
 
     def watch(self, receive: Receive) -> None:
-        """Stop the exchange as soon as the client leaves."""
+        """Stop the exchange as soon as the client leaves, or let it go on for nobody where the caller is detached."""
         self._watcher = asyncio.get_running_loop().create_task(self._watch(receive))
 
     def unwatch(self) -> None:
@@ -60,4 +60,8 @@ class Live:
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self.stop(Cause.CLIENT_GONE)
+        principal = self.exchange.principal
+        if principal is not None and principal.detach and not self.outlet.finished:
+            self.outlet.leave()
+        else:
+            self.stop(Cause.CLIENT_GONE)

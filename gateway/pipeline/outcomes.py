@@ -25,8 +25,10 @@ def settle_attempt(attempt: Attempt, live: Live) -> None:
     elif attempt.error is not None:
         cut = attempt.error.code in (Cause.EOF, Cause.RESET)
         attempt.outcome = Outcome.TRUNCATED if cut and answer is not None else Outcome.UPSTREAM_ERROR
+    elif answer is None or not answer.complete:
+        attempt.outcome = Outcome.GATEWAY_ERROR
     else:
-        attempt.outcome = Outcome.OK if answer is not None and answer.complete else Outcome.GATEWAY_ERROR
+        attempt.outcome = Outcome.CLIENT_ABORT if live.outlet.left else Outcome.OK
 
 
 def outcome_of(exchange: Exchange, cause: Cause | None) -> Outcome:

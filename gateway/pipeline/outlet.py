@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import Headers
 from gateway.pipeline.stepping import resumed
-from gateway.protocols import Scope, Send
+from gateway.protocols import Message, Scope, Send
 
 
 class Outlet:
@@ -16,7 +16,18 @@ class Outlet:
     task waits with it. What is written meanwhile is kept in order.
     """
 
-    __slots__ = ("_cut", "_queue", "_send", "_task", "finished", "on_drained", "on_finished", "started", "status")
+    __slots__ = (
+        "_cut",
+        "_queue",
+        "_send",
+        "_task",
+        "finished",
+        "left",
+        "on_drained",
+        "on_finished",
+        "started",
+        "status",
+    )
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
@@ -26,7 +37,9 @@ class Outlet:
         self.started = False
         """The status line went out."""
         self.status: int | None = None
-        """What it said."""
+        """What it said; None, too, where the client had left before."""
+        self.left = False
+        """The client has left, and what is written goes nowhere."""
         self.finished = False
         """The response is complete."""
         self.on_drained: Callable[[], None] | None = None
@@ -42,7 +55,7 @@ class Outlet:
     def start(self, status: int, headers: Headers) -> None:
         """Send the status line and the headers."""
         self.started = True
-        self.status = status
+        self.status = None if self.left else status
         raw = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers]
         self._write({"type": "http.response.start", "status": status, "headers": raw})
 
@@ -66,6 +79,11 @@ class Outlet:
         """Wait until the client took everything written."""
         while self._task is not None:
             await asyncio.shield(self._task)
+
+    def leave(self) -> None:
+        """Take what is written from now on for nobody: the client has left, and the exchange goes on."""
+        self.left, self._send = True, _nowhere
+        self._queue.clear()
 
     def abandon(self) -> None:
         """Write nothing more."""
@@ -93,3 +111,7 @@ class Outlet:
             self._task = None
         if self.on_drained is not None:
             self.on_drained()
+
+
+async def _nowhere(message: Message) -> None:
+    """The `send` of a client that is not there any more."""

@@ -340,6 +340,7 @@ def _key(row: Row) -> Key | None:
         scopes=frozenset(row.scopes),
         name=row.name,
         limits=None if limits == Limits() else limits,
+        detach=row.detach,
     )
     return Key(bytes(row.digest), principal, row.expires_at.timestamp() if row.expires_at else None)
 

@@ -203,7 +203,7 @@ class Health:
             circuit = circuits.get(key)
             if circuit is None:
                 continue
-            if attempt.outcome is Outcome.OK:
+            if attempt.heard_out:
                 circuit.succeeded(attempt)
             else:
                 circuit.released(attempt)

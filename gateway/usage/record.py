@@ -71,7 +71,7 @@ def begun_record(attempt: Attempt) -> UsageRecord:
 def _usage(attempt: Attempt, outcome: Outcome) -> tuple[Usage, Literal["reported", "partial", "estimated", "none"]]:
     answer = attempt.answer
     if answer is not None and answer.usage is not None:
-        return answer.usage, "reported" if outcome is Outcome.OK else "partial"
+        return answer.usage, "reported" if attempt.heard_out else "partial"
     if answer is None or not (answer.deltas or outcome is Outcome.OK):
         return Usage(), "none"
     request = attempt.exchange.request

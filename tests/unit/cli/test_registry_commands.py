@@ -287,3 +287,16 @@ def test_a_key_is_given_limits_and_others_and_none(run: Run) -> None:
     [key] = json.loads(run("keys", "list", "--json").stdout)
     assert set(key["limits"].values()) == {None}
     assert "Nothing is to be changed" in run("keys", "set", "app", code=2).stderr
+
+
+def test_a_key_may_be_detached_from_its_clients_and_back(run_embedded: Run) -> None:
+    made = json.loads(run_embedded("keys", "create", "app", "--detach", "--json").stdout)
+    assert made["detach"] is True
+    header, row = run_embedded("keys", "list").stdout.splitlines()
+    assert row[header.index("DETACH") :].startswith("yes ")
+    kept = json.loads(run_embedded("keys", "set", "app", "--rpm", "7", "--json").stdout)
+    assert (kept["detach"], kept["limits"]["rpm"]) == (True, 7)
+    assert "rpm 7, detached." in run_embedded("keys", "set", "app", "--detach").stderr
+    assert json.loads(run_embedded("keys", "rotate", "app", "--json").stdout)["detach"] is True
+    changed = json.loads(run_embedded("keys", "set", "app", "--no-detach", "--json").stdout)
+    assert (changed["detach"], changed["limits"]["rpm"]) == (False, 7)

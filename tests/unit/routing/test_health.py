@@ -19,7 +19,7 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from gateway.events import Answer, Cause, Failure
+from gateway.events import Answer, Cause, End, Failure
 
 DOWN = UpstreamError(503)
 COUNTING = {
@@ -81,6 +81,16 @@ def test_an_attempt_that_somebody_else_ended_says_nothing(ward, first, outcome):
     for _ in range(20):
         ward.end(ward.begin(first), UpstreamReset(), outcome)
     assert ward.health.report() == []
+
+
+def test_an_answer_that_came_whole_after_its_client_left_is_a_success(ward, first):
+    ward.fails(first, DOWN, 2)
+    attempt = ward.begin(first)
+    attempt.answer = Answer()
+    attempt.answer.note(End())
+    ward.end(attempt, outcome=Outcome.CLIENT_ABORT)
+    ward.fails(first, DOWN)
+    assert not ward.health.cooling(first)
 
 
 def test_an_answer_that_a_stream_transform_refused_says_nothing(ward, first):

@@ -53,6 +53,13 @@ def test_a_client_that_left_is_estimated_and_marked_so():
     assert (record.provenance, record.output_tokens, record.input_tokens) == ("estimated", 2, 8)
 
 
+def test_what_was_read_to_its_end_without_its_client_is_reported():
+    usage = Usage(7, 3)
+    whole = usage_record(settled(Outcome.CLIENT_ABORT, Text("a"), Finish("stop"), usage, End()))
+    cut = usage_record(settled(Outcome.CLIENT_ABORT, Text("a"), usage))
+    assert (whole.provenance, cut.provenance) == ("reported", "partial")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
