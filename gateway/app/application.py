@@ -164,6 +164,7 @@ class Application:
             turned_away=self.pipeline.admission.refused,
             snapshot_age=registry.snapshot_age() if registry is not None else None,
             usage_waiting=self._usage.waiting,
+            usage_lag=self._usage.lag,
             usage_dropped=self._usage.dropped,
             faults=tuple(self.pipeline.faults.report()),
             cooling=tuple(self.pipeline.health.resting()),

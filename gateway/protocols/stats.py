@@ -85,6 +85,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the registry's database was last seen; None before it was."""
     usage_waiting: int = 0
     """Usage records on their way to the sinks."""
+    usage_lag: float = 0.0
+    """Seconds since the oldest of them was settled; 0 when there is none."""
     usage_dropped: int = 0
     """Usage records lost since the start because the sinks were too slow."""
     faults: tuple[Fault, ...] = ()

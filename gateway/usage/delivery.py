@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -50,6 +51,8 @@ class Delivery:
         self._closing = asyncio.Event()
         self.waiting = 0
         """Records in the file that some sink has not taken, counted after each delivery."""
+        self.since: float | None = None
+        """When the oldest of them was settled, in seconds since the epoch; None when none waits."""
         self.given_up = 0
         """Records that a sink never took, and nobody will offer again."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="usage-delivery")
@@ -85,11 +88,13 @@ class Delivery:
         names = [name for name, _ in sinks]
         for gone in self._failing.keys() - names:
             del self._failing[gone]
+        # Until it was counted: a sink may take long to fail.
+        self.since = (self.since or time.time()) if names else None
         for name, sink in sinks:
             if closing or self._is_due(name):
                 await self._offer(name, sink)
         if names:
-            given_up, self.waiting = await self._scribe.ask(partial(forget, sinks=names, keep=KEPT))
+            given_up, self.waiting, self.since = await self._scribe.ask(partial(forget, sinks=names, keep=KEPT))
             if given_up:
                 self.given_up += given_up
                 self._log.error("usage_given_up", records=given_up)

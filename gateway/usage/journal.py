@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -75,6 +76,13 @@ class UsageJournal:
     def waiting(self) -> int:
         """Settled records that not every sink has taken, as far as was counted."""
         return 0 if self._open is None else self._open.scribe.unwritten + self._open.delivery.waiting
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest record that not every sink has taken was settled; 0 when none waits."""
+        told = () if self._open is None else (self._open.scribe.since, self._open.delivery.since)
+        since = min((when for when in told if when is not None), default=None)
+        return 0.0 if since is None else max(0.0, time.time() - since)
 
     def began(self, attempt: Attempt) -> None:
         """An attempt is about to dial."""

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,6 +23,17 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(UsageRecord).decode
 
 Numbered: TypeAlias = tuple[int, UsageRecord]
+
+
+class Waiting(NamedTuple):
+    """What some sink has not taken."""
+
+    given_up: int
+    """How many nobody will offer again."""
+    records: int
+    """How many are still offered."""
+    since: float | None
+    """When the oldest of them was settled, in seconds since the epoch; None where there is none."""
 
 
 def open_pages(path: Path, durability: Durability = "window") -> sqlite3.Connection:
@@ -80,11 +91,8 @@ def reach(pages: sqlite3.Connection, sink: str, number: int) -> None:
     )
 
 
-def forget(pages: sqlite3.Connection, sinks: Sequence[str], keep: int) -> tuple[int, int]:
-    """Delete what every one of these sinks has, and of the rest all but the newest `keep`.
-
-    How many of the rest that were, and how many are left.
-    """
+def forget(pages: sqlite3.Connection, sinks: Sequence[str], keep: int) -> Waiting:
+    """Delete what every one of these sinks has, and of the rest all but the newest `keep`."""
     oldest = min(
         (
             pages.execute("SELECT coalesce(max(number), 0) FROM reached WHERE sink = ?", (sink,)).fetchone()[0]
@@ -94,12 +102,18 @@ def forget(pages: sqlite3.Connection, sinks: Sequence[str], keep: int) -> tuple[
     )
     pages.execute("DELETE FROM settled WHERE number <= ?", (oldest,))
     count = count_settled(pages)
-    if count <= keep:
-        return 0, count
-    pages.execute(
-        "DELETE FROM settled WHERE number IN (SELECT number FROM settled ORDER BY number LIMIT ?)", (count - keep,)
-    )
-    return count - keep, keep
+    given_up = max(0, count - keep)
+    if given_up:
+        pages.execute(
+            "DELETE FROM settled WHERE number IN (SELECT number FROM settled ORDER BY number LIMIT ?)", (given_up,)
+        )
+    first = pages.execute("SELECT record FROM settled ORDER BY number LIMIT 1").fetchone()
+    return Waiting(given_up, count - given_up, None if first is None else settled_at(_decode(first[0])))
+
+
+def settled_at(record: UsageRecord) -> float:
+    """When its attempt ended, in seconds since the epoch."""
+    return record.started_at + record.duration
 
 
 def count_settled(pages: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from gateway.domain import Attempt, UsageRecord
 from gateway.protocols import Logger
-from gateway.usage.pages import is_writable, write
+from gateway.usage.pages import is_writable, settled_at, write
 from gateway.usage.record import begun_record
 
 T = TypeVar("T")
@@ -56,6 +56,14 @@ class Scribe:
     def unwritten(self) -> int:
         """What was noted and is not in the file yet."""
         return len(self._notes) + len(self._settled)
+
+    @property
+    def since(self) -> float | None:
+        """When the oldest settled record that is not in the file ended, in seconds since the epoch; None = all are."""
+        try:
+            return settled_at(self._settled[0])
+        except IndexError:  # the thread has just written it
+            return None
 
     def note(self, note: Attempt | UsageRecord) -> None:
         """An attempt that begins, or a record that is settled; never waits, never raises."""

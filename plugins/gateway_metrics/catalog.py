@@ -125,6 +125,12 @@ HEDGES: Final = Metric(
     ("result",),
 )
 USAGE_WAITING: Final = Metric("gateway_usage_waiting", "gauge", "Usage records on their way to the sinks.")
+USAGE_LAG: Final = Metric(
+    "gateway_usage_lag_seconds",
+    "gauge",
+    "Since the oldest of these records was settled, of the worker that is furthest behind; 0 where there is none.",
+    across="max",
+)
 USAGE_DROPPED: Final = Metric(
     "gateway_usage_dropped_total", "counter", "Usage records lost because the sinks were too slow."
 )
@@ -163,7 +169,7 @@ METRICS: Final = (
     *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES, IN_FLIGHT),
     *(MODEL_COOLING, MODEL_CIRCUIT, MODEL_CREDENTIAL),
     *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, PLUGIN_AILING),
-    *(USAGE_WAITING, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE, LOOP_LATE, TURNED_AWAY),
+    *(USAGE_WAITING, USAGE_LAG, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE, LOOP_LATE, TURNED_AWAY),
     *(DRAINING, GENERATION, WORKERS, BUILD, UNRECORDED),
 )
 

@@ -20,6 +20,7 @@ from gateway_metrics.catalog import (
     SNAPSHOT_AGE,
     TURNED_AWAY,
     USAGE_DROPPED,
+    USAGE_LAG,
     USAGE_WAITING,
     WORKERS,
 )
@@ -44,6 +45,7 @@ def sampled(stats: Stats) -> Sample:
         ((IN_FLIGHT.name,), stats.in_flight),
         ((LOOP_LATE.name,), round(stats.loop_lag, 4)),
         ((USAGE_WAITING.name,), stats.usage_waiting),
+        ((USAGE_LAG.name,), round(stats.usage_lag, 3)),
         ((DRAINING.name,), float(stats.draining)),
         ((GENERATION.name,), stats.generation),
         ((WORKERS.name,), 1),

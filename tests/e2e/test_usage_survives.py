@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -44,6 +45,19 @@ async def ask(gateway, key: str, model: str):
     headers = [("authorization", f"Bearer {key}")]
     body = b'{"model":"%s","stream":true,"messages":[{"role":"user","content":"hi"}]}' % model.encode()
     return await gateway.client.send("POST", "/v1/chat/completions", headers=headers, body=body)
+
+
+async def until_lag(gateway, wanted: Callable[[float], bool]) -> None:
+    """Wait until the metric of the journal's lag is so."""
+    key = (gateway.data_dir / "admin-key").read_text().strip()
+    headers = [("authorization", f"Bearer {key}"), ("accept", "text/plain")]
+    async with asyncio.timeout(HANG):
+        while True:
+            text = (await gateway.client.request("GET", "/metrics", headers=headers)).body.decode()
+            (line,) = [line for line in text.splitlines() if line.startswith("gateway_usage_lag_seconds ")]
+            if wanted(float(line.split()[1])):
+                return
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("durability", ["window", "durable"])
@@ -122,11 +136,11 @@ async def test_the_command_sums_up_what_a_server_wrote(tmp_path):
 
 
 async def test_a_locked_sqlite_is_never_shown_to_a_client_and_loses_no_row(tmp_path):
-    """Another program holds the writer's lock, for longer than the gateway needs to notice."""
+    """Another program holds the writer's lock, for longer than the gateway needs to notice; meanwhile the lag grows."""
     data_dir, environ = tmp_path / "data", {"GATEWAY_EGRESS__ALLOW": '["127.0.0.1"]'}
     async with ScriptedUpstream() as upstream:
         models = [NewModel(name="good", base_url=upstream.play("good", OK), model_id="m")]
-        key = (await seed(data_dir, environ, models=models, keys={"one": None}))["one"]
+        key = (await seed(data_dir, environ, models=models, keys={"one": None, "admin": None}, admins=["admin"]))["one"]
         async with RunningGateway(data_dir, environ=environ) as gateway:
             with closing(sqlite3.connect(data_dir / "gateway.db", isolation_level=None)) as other:
                 other.execute("BEGIN EXCLUSIVE")
@@ -136,6 +150,8 @@ async def test_a_locked_sqlite_is_never_shown_to_a_client_and_loses_no_row(tmp_p
                 await asyncio.sleep(2)  # two looks at the registry, and as many tries to deliver
                 assert (await gateway.client.request("GET", "/health/ready")).status == 200
                 assert (await (await ask(gateway, key, "good")).finish()).complete
+                await until_lag(gateway, lambda seconds: seconds > 2)
                 other.execute("ROLLBACK")
             assert list((await until_rows(data_dir, 16)).values()) == ["ok"] * 16
+            await until_lag(gateway, lambda seconds: seconds == 0)
             assert "Traceback" not in gateway.log

@@ -32,7 +32,14 @@ def sample(**more: object) -> Sample:
         ModelHealth(id="3", model="well again", provider="openai", failures=1),
     )
     hedges = Hedges(started=5, won=2, refused=1)
-    given = {"generation": 7, "in_flight": 3, "snapshot_age": 0.25, "usage_waiting": 2, "faults": faults}
+    given = {
+        "generation": 7,
+        "in_flight": 3,
+        "snapshot_age": 0.25,
+        "usage_waiting": 2,
+        "usage_lag": 0.5,
+        "faults": faults,
+    }
     given["ailing"] = (Ailing(plugin="limits", reason="alone"),) if "generation" in more else ()
     return sampled(Stats(**{**given, "cooling": cooling, "unwell": unwell, "hedges": hedges, **more}))  # type: ignore[arg-type]
 
@@ -43,7 +50,7 @@ def counted() -> Counted:
     tally.observe(tally.series(REQUEST_SECONDS, ("chat", "ok")), REQUEST_SECONDS, 0.03)
     tally.observe(tally.series(REQUEST_SECONDS, ("chat", "ok")), REQUEST_SECONDS, 100.0)
     tally.observe(tally.series(PLUGIN_SECONDS, ("keys", "authenticators")), PLUGIN_SECONDS, 0.5)
-    first, second = sample(), sample(generation=6, snapshot_age=9.0, faults=(), draining=True)
+    first, second = sample(), sample(generation=6, snapshot_age=9.0, usage_lag=7.25, faults=(), draining=True)
     return Counted({**tally.totals(), **dict(first.counts)}, [first, second])
 
 
@@ -69,6 +76,7 @@ def test_counters_histograms_and_summaries_add_up(samples: dict[tuple[str, ...],
 def test_gauges_of_several_workers_become_one(samples: dict[tuple[str, ...], float]) -> None:
     assert samples[("gateway_in_flight",)] == 6
     assert samples[("gateway_usage_waiting",)] == 4
+    assert samples[("gateway_usage_lag_seconds",)] == 7.25
     assert samples[("gateway_workers",)] == 2
     assert samples[("gateway_draining",)] == 1
     assert samples[("gateway_generation",)] == 6

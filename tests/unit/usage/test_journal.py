@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,6 +54,45 @@ async def test_a_sink_that_fails_gets_its_records_later_and_holds_no_other_one_u
     await broken.has(3)
     assert broken.ids == good.ids == ["e0-1", "e1-1", "e2-1"]
     assert ("usage_sink_failed", "sink0") in [(event, fields.get("plugin")) for event, fields in log.events]
+
+
+async def test_the_lag_is_the_age_of_the_oldest_record_that_some_sink_lacks(journals, monkeypatch):
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+    broken, good = Sink(broken=ConnectionError("away")), Sink()
+    journal = await journals(broken, good)
+    assert journal.lag == 0
+    journal.settled(msgspec.structs.replace(ended(attempt(1)), started_at=time.time() - 100, duration=10.0))
+    journal.settled(ended(attempt(2)))
+    await good.has(2)
+    async with asyncio.timeout(HANG):
+        while journal.lag < 90:
+            await asyncio.sleep(0.01)
+        assert journal.waiting == 2
+        broken.broken = None
+        while journal.lag:
+            await asyncio.sleep(0.01)
+    assert (broken.ids, journal.waiting) == (["e1-1", "e2-1"], 0)
+
+
+async def test_the_lag_grows_while_a_sink_has_not_said_whether_it_takes_a_record(journals):
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow(Sink):
+        async def write(self, records) -> None:
+            asked.set()
+            await answered.wait()
+            await super().write(records)
+
+    journal = await journals(Slow())
+    journal.settled(ended(attempt(1)))
+    await asyncio.wait_for(asked.wait(), HANG)
+    before = journal.lag
+    await asyncio.sleep(0.01)
+    assert 0 <= before < journal.lag
+    answered.set()
+    async with asyncio.timeout(HANG):
+        while journal.lag:
+            await asyncio.sleep(0.01)
 
 
 async def test_what_comes_soon_after_a_delivery_goes_together_with_the_next(journals, monkeypatch):
@@ -158,6 +198,7 @@ async def test_a_full_disk_keeps_records_in_memory_until_there_is_room(journals,
             journal.settled(ended(attempt(number)))
         await asyncio.wait_for(journal.committed(), HANG)
         assert journal.failing
+        assert journal.lag > 0
         assert sink.records == []
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
