@@ -130,8 +130,10 @@ class Matrix:
 
 
 @asynccontextmanager
-async def matrix_of(folder: Path, lane: str, cases: Sequence[Case]) -> AsyncIterator[Matrix]:
-    """A gateway with a model of its own for each case."""
+async def matrix_of(
+    folder: Path, lane: str, cases: Sequence[Case], environ: Mapping[str, str] = {}
+) -> AsyncIterator[Matrix]:
+    """A gateway with a model of its own for each case; `environ` sets more of it."""
     async with AsyncExitStack() as stack:
         upstream, canary = [await stack.enter_async_context(ScriptedUpstream()) for _ in range(2)]
         ports = await stack.enter_async_context(unreachable(folder))
@@ -141,6 +143,7 @@ async def matrix_of(folder: Path, lane: str, cases: Sequence[Case]) -> AsyncIter
             "GATEWAY_PLUGINS__OPENAI__LANE": lane,
             "GATEWAY_PLUGINS__PROBE__RECORDS": str(folder / "records.jsonl"),
             "GATEWAY_LOG_LEVEL": "debug",
+            **environ,
         }
         models = [_model(case, upstream, ports, canary.port) for case in cases]
         keys = await seed(folder / "data", environ, models=models, keys={"someone": None})
