@@ -20,8 +20,8 @@ help:
 	@echo "make cuts         cut every stream of every provider at every byte, for every client; into the same page"
 	@echo "make swaps        swap plugins 100 times under 200 running streams"
 	@echo "make soak         mixed load for SOAK_MINUTES (10): whether memory, tasks, descriptors and connections grow; into the same page"
-	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all"
-	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found"
+	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all; into the same page"
+	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found; into the same page"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make drain        SIGTERM 100 times under 100 live streams each"
 	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
@@ -73,10 +73,10 @@ soak: .venv/installed
 	PYTHONPATH=tests:tests/faults $(BIN)/python tests/soak/soaking.py docs/reliability.md
 
 chaos: .venv/installed
-	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest -q -s tests/chaos/test_chaos.py
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} CHAOS_REPORT=docs/reliability.md $(BIN)/python -m pytest -q -s tests/chaos/test_chaos.py
 
 chaos-proof: .venv/installed
-	CHAOS_PROOF=1 $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
+	CHAOS_PROOF=1 CHAOS_REPORT=docs/reliability.md $(BIN)/python -m pytest -q -s tests/chaos/test_chaos_proof.py
 
 drain: .venv/installed
 	DRAIN_STOPS=$(or $(STOPS),100) DRAIN_STREAMS=100 DRAIN_REPORT=docs/reliability.md \

@@ -20,6 +20,7 @@ from gateway import Exchange, Gateway, UsageRecord, hookimpl
 from gateway.domain import Outcome
 from gateway.egress.connection import Connection
 from gateway.pipeline.outlet import Outlet
+from gateway.pipeline.pump import Pump
 from gateway.protocols import RequestTransform
 from gateway.requests import ChatRequest
 from gateway_ledger.ledger import Ledger
@@ -34,22 +35,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bug: str
+    spared: int
+    """Requests of clients with this number and above come before the bug."""
 
 
 class Harm:
-    """A request transform that does something to one exchange of some."""
+    """A request transform that plants the bug with the first exchange that is not spared, or harms some of them."""
 
-    def __init__(self, do: "Callable[[Exchange], Any]") -> None:
-        self._do = do
-        self._count = itertools.count(1)
-        self.kept: list[Any] = []
+    def __init__(self, settings: Settings) -> None:
+        self._bug, self._spared = settings.bug, settings.spared
+        self._count = itertools.count()
+        self._kept: list[Any] = []
 
     async def transform(self, request: ChatRequest, exchange: Exchange) -> ChatRequest:
-        if next(self._count) % EVERY == 0:
-            done = self._do(exchange)
-            if asyncio.iscoroutine(done):
-                await done
-            self.kept.append(done)
+        if int((exchange.header("x-chaos") or "").split("-")[1]) >= self._spared:
+            return request
+        if (number := next(self._count)) == 0 and self._bug in PLANTED and not hasattr(Outlet, "harmed"):
+            Outlet.harmed = True  # type: ignore[attr-defined]
+            PLANTED[self._bug]()
+        if number % EVERY == 0 and self._bug in IN_EXCHANGES:
+            self._kept.append(IN_EXCHANGES[self._bug](exchange))
         return request
 
 
@@ -101,14 +106,22 @@ def _end_cuts_cleanly() -> None:
     Outlet.cut = lambda self: self.finish()  # type: ignore[method-assign]
 
 
-def _leave_open() -> None:
-    finish, count = Outlet.finish, itertools.count(1)
+def _never_end() -> None:
+    """The end of an answer is not written, and what waits for it waits for ever."""
+    drain, count = Pump._drain, itertools.count(1)
+    finish = Outlet.finish
 
     def forgetting(self: Outlet, data: bytes = b"") -> None:
-        if next(count) % (4 * EVERY):
+        if next(count) % EVERY:
             finish(self, data)
 
+    async def waiting(self: Pump) -> None:
+        await drain(self)
+        while not (self._outlet.finished or self._cutting):
+            await asyncio.sleep(3600)
+
     Outlet.finish = forgetting  # type: ignore[method-assign]
+    Pump._drain = waiting  # type: ignore[method-assign]
 
 
 def _drop_pieces() -> None:
@@ -133,8 +146,8 @@ def _redact_nothing() -> None:
     service._secrets = lambda exchange: ()
 
 
-AT_START: Mapping[str, Callable[[], None]] = {
-    "a client hangs": _leave_open,
+PLANTED: Mapping[str, Callable[[], None]] = {
+    "a client hangs": _never_end,
     "a cut is ended cleanly": _end_cuts_cleanly,
     "a piece of an answer is dropped": _drop_pieces,
     "upstream connections stay open": _keep_connections,
@@ -148,8 +161,4 @@ AT_START: Mapping[str, Callable[[], None]] = {
 
 @hookimpl
 def register_request_transforms(gateway: Gateway) -> list[RequestTransform]:
-    bug = gateway.settings.bug
-    if bug in AT_START and not hasattr(Outlet, "harmed"):
-        Outlet.harmed = True  # type: ignore[attr-defined]
-        AT_START[bug]()
-    return [Harm(IN_EXCHANGES[bug])] if bug in IN_EXCHANGES else []
+    return [Harm(gateway.settings)]

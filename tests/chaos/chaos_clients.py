@@ -14,8 +14,6 @@ from gateway.testing.client import RawExchange, RawResponse
 from gateway.testing.running import RunningGateway
 from gateway.testing.told import Ending, told
 
-HANG = 60.0
-"""Seconds that no answer takes: three attempts of four seconds, and a machine that is busy."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -28,9 +26,11 @@ class Actor:
         key: Callable[[Ask], str],
         target: Callable[[Ask], str],
         look: Callable[[str, bytes], None],
+        patience: float,
     ) -> None:
-        """`look` is shown every byte that came, with the place it came to."""
+        """`look` is shown every byte that came, with the place it came to; `patience`: seconds that no answer takes."""
         self._gateway, self._key, self._target, self._look = gateway, key, target, look
+        self._patience = patience
         self._kept: RawExchange | None = None
         self._kept_since = 0.0
         self.seen: list[Client] = []
@@ -58,7 +58,7 @@ class Actor:
         client = Client(ask=ask, sent=now, since=now if self._kept is None else self._kept_since)
         self.seen.append(client)
         try:
-            async with asyncio.timeout(HANG):
+            async with asyncio.timeout(self._patience):
                 exchange = await self._open(ask)
                 try:
                     await self._hear(ask, exchange, client)

@@ -31,15 +31,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     script: tuple[str, ...]
     """What the upstream does at each attempt; the last again for all further ones."""
-    words: int
-    pause: float
-    leave: Leave
-    patience: float
+    words: int = 1
+    pause: float = 0.0
+    leave: Leave = ""
+    patience: float = 0.0
     """Seconds, or a count of pieces, until it leaves."""
-    keep_alive: bool
-    passing_key: bool
+    keep_alive: bool = False
+    passing_key: bool = False
     """Asked with the key that is revoked now and then."""
-    rest: float
+    rest: float = 0.0
     """Seconds before it is asked."""
 
 

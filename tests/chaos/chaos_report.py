@@ -1,45 +1,42 @@
 """The counts of what a history did."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from chaos_checker import summary
 from chaos_history import Client, History
 from chaos_plan import SHAPE
 from chaos_script import fault_at
 
+HEAD = ("what", "counts")
 
-def report(history: History, missing: int) -> str:
-    """What was done and what became of it, as a few tables."""
-    outages = [outage.end - outage.begin for outage in history.outages]
-    faults = Counter(_fault(history, asked.tag, asked.step) for asked in history.asked)
+
+def rows(history: History, findings: Sequence[str], missing: int) -> Iterator[tuple[str, str]]:
+    """What was done and what became of it, as the rows of a table."""
+    asks = {client.ask.tag: client.ask for client in history.clients}
+    faults = Counter(fault_at(asks[asked.tag], asked.step) for asked in history.asked)
     wells = sum(faults.pop(name, 0) for name in ("long", "well", "whole"))
-    lines = [
-        f"\nchaos: seed {history.seed}, {history.seconds:.0f} s",
-        f"requests {len(history.clients)}, by surface and how they ended for the client:",
-        *_by_surface(history),
-        f"attempts seen by the upstream {len(history.asked)}: {wells} well, {faults.total()} with {len(faults)} faults",
-        f"clients that left: {_told(Counter(client.ask.leave for client in history.clients if client.left))}",
-        f"done: {_told(Counter(f'{did.what} ({did.answer})' for did in history.did))}",
-        f"workers killed {len(history.deaths)}, servers restarted {len(history.stops)}, "
-        f"database away {len(outages)} times, {sum(outages):.0f} s",
-        f"usage rows {len(history.rows)}: {_told(Counter(row.outcome for row in history.rows))}",
-        f"attempts of the last 50 ms before a kill without a row: {missing}",
-    ]
-    return "\n".join(lines)
+    yield "seed, seconds", f"{history.seed}, {history.seconds:.0f}"
+    yield "requests", f"{len(history.clients)}: {_told(Counter(map(_ending, history.clients)))}"
+    yield from _by_surface(history)
+    yield "clients that left", _told(Counter(client.ask.leave for client in history.clients if client.left))
+    yield (
+        "attempts that upstreams saw",
+        f"{len(history.asked)}: {wells} well, {faults.total()} with {len(faults)} kinds of fault",
+    )
+    yield "workers killed, servers restarted", f"{len(history.deaths)}, {len(history.stops)}"
+    away = sum(outage.end - outage.begin for outage in history.outages)
+    yield "absences of the database", f"{len(history.outages)}, {away:.0f} s in all"
+    yield "changes, and their answers", _told(Counter(f"{did.what} ({did.answer})" for did in history.did))
+    yield "usage rows", f"{len(history.rows)}: {_told(Counter(row.outcome for row in history.rows))}"
+    yield "attempts just before a kill without a row", str(missing)
+    yield "findings", _told(summary(findings))
 
 
-def _fault(history: History, tag: str, step: int) -> str:
-    ask = next(client.ask for client in history.clients if client.ask.tag == tag)
-    return fault_at(ask, step)
-
-
-def _by_surface(history: History) -> list[str]:
-    names = dict.fromkeys(shape.surface for shape in SHAPE.values())
-    counts = {
-        name: Counter(_ending(client) for client in history.clients if SHAPE[client.ask.shape].surface == name)
-        for name in names
-    }
-    return [f"  {name:12} {_told(counts[name])}" for name in names]
+def _by_surface(history: History) -> Iterator[tuple[str, str]]:
+    for name in dict.fromkeys(shape.surface for shape in SHAPE.values()):
+        mine = [client for client in history.clients if SHAPE[client.ask.shape].surface == name]
+        yield f"requests of `{name}`", f"{len(mine)}: {_told(Counter(map(_ending, mine)))}"
 
 
 def _ending(client: Client) -> str:

@@ -5,7 +5,7 @@ import re
 import signal
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -32,20 +32,38 @@ from gateway.testing.running import RunningGateway
 
 FOLDER = Path(__file__).parent
 WORKERS = 2
+WARMING = 1000
+"""The number of the first client of those who ask before all others, so that what is opened late is open."""
+ACTS = frozenset({"swaps", "outages", "ends", "changes"})
+"""What is done to the gateway while it is asked."""
 REST = 60.0
-"""Seconds in which everything comes to rest, once nobody asks any more."""
+"""Seconds in which everything comes to rest, and that no answer takes: three attempts of four seconds, on a machine
+that is busy."""
+TELL = 30.0
+"""Seconds between two lines of progress."""
 
 
 class World:
     """Use `run`, once."""
 
-    def __init__(self, folder: Path, url: str, seed: int, *, clients: int, bug: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        seed: int,
+        *,
+        clients: int,
+        acts: Collection[str] = ACTS,
+        patience: float = REST,
+        bug: str = "",
+    ) -> None:
+        """`patience` is how long a client waits for its answer's end, and all wait for rest; `bug` is planted."""
         self.history = History(seed=seed)
         self.ending = asyncio.Lock()
         self.volatile: tuple[str, ...] = ()
         self.passing_id = self.passing_key = ""
         self._folder, self._url, self._count = folder, url, clients
-        self._bug = bug
+        self._acts, self._patience, self._bug = acts, patience, bug
         self._stack = AsyncExitStack()
         self._plan: dict[str, Ask] = {}
         self._servers = 0
@@ -91,7 +109,7 @@ class World:
     async def served(self) -> None:
         """Return when every worker serves; without a database, on a machine that is busy, that may take too long."""
         try:
-            async with asyncio.timeout(REST):
+            async with asyncio.timeout(self._patience):
                 while len(await self._holdings()) < WORKERS:
                     await asyncio.sleep(0.2)
         except TimeoutError:
@@ -133,6 +151,7 @@ class World:
         if self._bug:
             plugins.append(FOLDER / "chaos_bugs.py")
             environ["GATEWAY_PLUGINS__CHAOS_BUGS__BUG"] = self._bug
+            environ["GATEWAY_PLUGINS__CHAOS_BUGS__SPARED"] = str(WARMING)
         return {**environ, **config(self._folder, *plugins)}
 
     async def _start(self) -> None:
@@ -162,19 +181,7 @@ class World:
 
     def _warming(self, number: int) -> Sequence[Ask]:
         return [
-            Ask(
-                tag=f"chaos-{1000 + number}-{place}",
-                shape=shape.name,
-                target="a",
-                script=("whole",),
-                words=1,
-                pause=0.0,
-                leave="",
-                patience=0.0,
-                keep_alive=False,
-                passing_key=False,
-                rest=0.0,
-            )
+            Ask(tag=f"chaos-{WARMING + number}-{place}", shape=shape.name, target="a", script=("whole",))
             for place, shape in enumerate(plan.SHAPE.values())
         ]
 
@@ -191,29 +198,43 @@ class World:
             lambda ask: self.passing_key if ask.passing_key else self._steady,
             target_of,
             self._secrets.look,
+            self._patience,
         )
 
     async def _act(self, seconds: float) -> None:
         over, seed = asyncio.Event(), self.history.seed
         actors = [self._actor() for _ in range(self._count)]
-        tasks = [
-            *(actor.run(plan.asks(seed, number), over, self._begin) for number, actor in enumerate(actors)),
-            swapper(self, plan.swaps(seed), over),
-            outager(self, plan.outages(seed), over),
-            ender(self, plan.ends(seed), over),
-            changer(self, plan.changes(seed), over, self._database),
-        ]
+        acts = {
+            "swaps": lambda: swapper(self, plan.swaps(seed), over),
+            "outages": lambda: outager(self, plan.outages(seed), over),
+            "ends": lambda: ender(self, plan.ends(seed), over),
+            "changes": lambda: changer(self, plan.changes(seed), over, self._database),
+        }
         async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task)
-            await asyncio.sleep(seconds)
+            for number, actor in enumerate(actors):
+                group.create_task(actor.run(plan.asks(seed, number), over, self._begin))
+            for name in sorted(self._acts):
+                group.create_task(acts[name]())
+            await self._tell(seconds, actors)
             over.set()
         self.history.clients += [client for actor in actors for client in actor.seen]
+
+    async def _tell(self, seconds: float, actors: Sequence[Actor]) -> None:
+        """Say now and then how far it has come, until the time is over."""
+        end = (began := time.monotonic()) + seconds
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(TELL, left))
+            requests = sum(len(actor.seen) for actor in actors)
+            print(
+                f"{time.monotonic() - began:.0f} of {seconds:.0f} s: {requests} requests, "
+                f"{len(self.history.deaths)} workers killed, {len(self.history.outages)} absences of the database",
+                flush=True,
+            )
 
     async def _rest(self) -> None:
         """Wait until nothing is under way at the upstream; what still is then will be told."""
         try:
-            async with asyncio.timeout(REST):
+            async with asyncio.timeout(self._patience):
                 while self._upstream.busy:
                     await asyncio.sleep(0.1)
         except TimeoutError:
@@ -226,6 +247,7 @@ class World:
         """Stop, let another server settle what the killed ones left, and look at everything."""
         history = self.history
         history.after = await self._settled()
+        history.asked = self._upstream.asked()  # whoever stops lets go of all
         self._look_at_files()
         await self._stop()
         await self._start()
@@ -234,7 +256,6 @@ class World:
         history.left += [f"{file.name} is left in usage/" for file in (self._gateway.data_dir / "usage").iterdir()]
         if self._canary.accepted:
             history.left.append("a redirect was followed")
-        history.asked = self._upstream.asked()
         trace = self._folder / "trace.jsonl"
         history.traced = [msgspec.json.decode(line, type=Traced) for line in trace.read_bytes().splitlines()]
         history.rows = await rows_of(self._database)
@@ -246,7 +267,7 @@ class World:
         """What the workers hold, when it has come to rest."""
         most = {what: max(getattr(one, what) for one in self.history.before) for what in ("tasks", "files")}
         found: list[Holding] = []
-        for _ in range(int(REST)):
+        for _ in range(int(self._patience)):
             found = await self._holdings()
             if len(found) == WORKERS and not any(
                 one.tasks > most["tasks"] or one.files > most["files"] or one.clients for one in found

@@ -1,6 +1,7 @@
 """Random histories: requests, faults, leaving clients, swaps, outages, kills and restarts, and what became of them.
 
-`make chaos` lets them run for ten minutes (CHAOS_SECONDS). The same CHAOS_SEED makes everybody decide the same.
+`make chaos` lets them run for ten minutes (CHAOS_SECONDS) and writes the counts into docs/reliability.md. The same
+CHAOS_SEED makes everybody decide the same.
 """
 
 import os
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from chaos_checker import Checker
-from chaos_report import report
+from chaos_report import HEAD, rows
 from chaos_world import World, fresh_seed
+from restart_report import Report
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "45"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "25"))
 SEED = int(os.environ.get("CHAOS_SEED") or fresh_seed())
 CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "10"))
 
@@ -24,8 +26,11 @@ async def test_every_exchange_is_accounted_once_and_none_is_pretended(
     history.save(tmp_path / "history.json")
     checker = Checker(history)
     findings = checker.findings()
+    report = Report("histories", HEAD)
+    for row in rows(history, findings, checker.missing):
+        report.add(*row)
     with capsys.disabled():
-        print(report(history, checker.missing))
+        report.show(os.environ.get("CHAOS_REPORT"))
     again = f"CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:.0f} CHAOS_CLIENTS={CLIENTS} make chaos"
     shown = "\n".join(findings[:40])
     assert not findings, f"{len(findings)} findings; the same decisions again: {again}\nin {tmp_path}\n{shown}"

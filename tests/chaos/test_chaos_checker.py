@@ -12,19 +12,7 @@ from chaos_script import word_of
 from gateway.testing.told import Ending
 
 TAG, EXCHANGE, WORKER = "chaos-1-1", "e1", 7
-ASK = Ask(
-    tag=TAG,
-    shape="chat",
-    target="a",
-    script=("503", "long"),
-    words=3,
-    pause=0.0,
-    leave="",
-    patience=0.0,
-    keep_alive=True,
-    passing_key=False,
-    rest=0.0,
-)
+ASK = Ask(tag=TAG, shape="chat", target="a", script=("503", "long"), words=3)
 
 
 def good() -> History:
