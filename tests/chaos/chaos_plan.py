@@ -52,13 +52,14 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that it lasts, or which worker it hits (0 to 1)."""
 
 
-def asks(seed: int, client: int) -> Iterator[Ask]:
-    """All requests of one client, without end."""
+def asks(seed: int, client: int, script: tuple[str, ...] = ()) -> Iterator[Ask]:
+    """All requests of one client, without end; with `script` all upstreams play that."""
     dice = random.Random(f"{seed}/client {client}")
     number = 0
     while True:
         number += 1
-        yield _ask(dice, f"chaos-{client}-{number}")
+        ask = _ask(dice, f"chaos-{client}-{number}")
+        yield msgspec.structs.replace(ask, script=script) if script else ask
 
 
 def swaps(seed: int) -> Iterator[Act]:

@@ -54,16 +54,17 @@ class World:
         *,
         clients: int,
         acts: Collection[str] = ACTS,
+        script: tuple[str, ...] = (),
         patience: float = REST,
         bug: str = "",
     ) -> None:
-        """`patience` is how long a client waits for its answer's end, and all wait for rest; `bug` is planted."""
+        """`script` is played to all; `patience`: seconds that a client waits for its answer, and all wait for rest."""
         self.history = History(seed=seed)
         self.ending = asyncio.Lock()
         self.volatile: tuple[str, ...] = ()
         self.passing_id = self.passing_key = ""
         self._folder, self._url, self._count = folder, url, clients
-        self._acts, self._patience, self._bug = acts, patience, bug
+        self._acts, self._script, self._patience, self._bug = acts, script, patience, bug
         self._stack = AsyncExitStack()
         self._plan: dict[str, Ask] = {}
         self._servers = 0
@@ -212,7 +213,7 @@ class World:
         }
         async with asyncio.TaskGroup() as group:
             for number, actor in enumerate(actors):
-                group.create_task(actor.run(plan.asks(seed, number), over, self._begin))
+                group.create_task(actor.run(plan.asks(seed, number, self._script), over, self._begin))
             for name in sorted(self._acts):
                 group.create_task(acts[name]())
             await self._tell(seconds, actors)
