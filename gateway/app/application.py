@@ -33,7 +33,7 @@ from gateway.app.unprovided import refuse_unprovided
 from gateway.app.watchdog import watchdog
 from gateway.egress import EgressClient, EgressPolicy, self_test
 from gateway.errors import GatewayError
-from gateway.pipeline import Admission, Limits, Pipeline
+from gateway.pipeline import Addresses, Admission, Limits, Pipeline, Strangers
 from gateway.protocols import Ailing, ModelHealth, Stats
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
@@ -81,6 +81,7 @@ class Application:
             exposes=settings.expose_routing,
             strict=settings.strict_params,
             admission=Admission(Limits(in_flight=settings.server.max_in_flight, lag=settings.server.max_lag)),
+            strangers=Strangers(Addresses(settings.server.trusted_proxies), settings.server.wrong_keys, log),
         )
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
@@ -162,6 +163,7 @@ class Application:
             draining=self.pipeline.draining,
             loop_lag=self.pipeline.admission.lag.seconds,
             turned_away=self.pipeline.admission.refused,
+            strangers_refused=self.pipeline.strangers.refused,
             snapshot_age=registry.snapshot_age() if registry is not None else None,
             usage_waiting=self._usage.waiting,
             usage_lag=self._usage.lag,

@@ -11,7 +11,7 @@ from gateway.secrets import redact
 
 FIELDS = frozenset(
     {
-        *("attempt", "attempts", "code", "count", "detail", "distribution", "dropped", "error", "exchange"),
+        *("address", "attempt", "attempts", "code", "count", "detail", "distribution", "dropped", "error", "exchange"),
         *("generation", "hook", "model", "number", "outcome", "path", "pid", "plugin", "principal", "provider"),
         *("reason", "records", "route", "said", "seconds", "status", "surface", "url", "where"),
     }

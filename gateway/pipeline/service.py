@@ -11,8 +11,17 @@ import msgspec
 from gateway.domain import Exchange, Principal
 from gateway.domain import Scope as PrincipalScope
 from gateway.egress import Capture
-from gateway.errors import GatewayError, Headers, Overloaded, ShuttingDown, UpstreamFault
+from gateway.errors import (
+    AmbiguousCredentials,
+    GatewayError,
+    Headers,
+    Overloaded,
+    ShuttingDown,
+    Unauthenticated,
+    UpstreamFault,
+)
 from gateway.events import Cause
+from gateway.pipeline.addresses import Addresses
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.body import ClientLeft, read_body
 from gateway.pipeline.calls import Calls
@@ -31,6 +40,7 @@ from gateway.pipeline.recall import hold_to_maker, recalled
 from gateway.pipeline.router import Router
 from gateway.pipeline.settled import tell_settled
 from gateway.pipeline.stages import authenticate, go_on, look_up, transform
+from gateway.pipeline.strangers import Strangers
 from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Send
 from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
@@ -57,6 +67,7 @@ class Pipeline:
         exposes: bool = False,
         strict: bool = False,
         admission: Admission | None = None,
+        strangers: Strangers | None = None,
     ) -> None:
         """`secret` proves the names of answers, and is the same in every process; without it, one of this process."""
         self._generations = generations
@@ -73,6 +84,7 @@ class Pipeline:
         self._names = AnswerNames(secret or _process_secret())
         self._router = Router(self._calls, log, self._names, usage)
         self.admission = admission or Admission()
+        self.strangers = strangers or Strangers(Addresses(), 0, log)
         self._settling: set[asyncio.Task[None]] = set()
         self._running: set[Live] = set()
         self._idle = asyncio.Event()
@@ -98,8 +110,9 @@ class Pipeline:
         self, scope: Scope, receive: Receive, send: Send, dialect: ClientDialect, *, anonymous: Principal | None = None
     ) -> None:
         """Serve one exchange in a client dialect; with `anonymous` nobody has to authenticate."""
-        if (full := self.turning_away()) is not None:
-            await _turn_away(send, dialect, full)
+        refused = self.turning_away() or (self.strangers.refusal(scope) if anonymous is None else None)
+        if refused is not None:
+            await _turn_away(send, dialect, refused)
             return
         exchange = Exchange(os.urandom(16).hex(), dialect.name)
         exchange.headers, exchange.clock = scope["headers"], getattr(dialect, "clock", "")
@@ -127,9 +140,11 @@ class Pipeline:
 
     async def require(self, scope: Scope, required: PrincipalScope) -> Principal:
         """The caller of a request that is no exchange; raises what an exchange would be refused with."""
+        if (refused := self.strangers.refusal(scope)) is not None:
+            raise refused
         held = self._generations.hold()
         try:
-            return await authenticate(held.generation, credentials_of(scope), required, self._calls)
+            return await self._who(held.generation, scope, required)
         finally:
             self._generations.let_go(held)
 
@@ -137,7 +152,7 @@ class Pipeline:
         """How a request would be answered, by the current generation; who asks by `scope` needs the scope `admin`."""
         held = self._generations.hold()
         try:
-            asker = asker or await authenticate(held.generation, credentials_of(scope), "admin", self._calls)
+            asker = asker or await self._who(held.generation, scope, "admin")
             return await explain(held.generation, self._router, self._calls, self._capture, asker, question)
         finally:
             self._generations.let_go(held)
@@ -179,9 +194,7 @@ class Pipeline:
             body = await read_body(scope, receive, self._body_limit)
             live.watch(receive)
             calls = self._calls
-            exchange.principal = anonymous or await authenticate(
-                generation, credentials_of(scope), "chat", calls, exchange.timings
-            )
+            exchange.principal = anonymous or await self._who(generation, scope, "chat", exchange.timings)
             exchange.exposed = self._exposes or "admin" in exchange.principal.scopes
             exchange.request = forwarding(dialect.read_request(body), dialect, scope)
             if strict(exchange, always=self._strict):
@@ -203,6 +216,22 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - the last border: no traceback may reach a client
             self._log.error("internal_error", exchange=exchange.id, error=type(error).__name__, where=_where(error))
             await self._refuse(live, dialect, GatewayError("Internal error."))
+
+    async def _who(
+        self,
+        generation: Generation,
+        scope: Scope,
+        required: PrincipalScope,
+        timings: dict[str, float] | None = None,
+    ) -> Principal:
+        try:
+            credentials = credentials_of(scope)
+            principal = await authenticate(generation, credentials, required, self._calls, timings)
+        except (AmbiguousCredentials, Unauthenticated):
+            self.strangers.wrong(scope)
+            raise
+        self.strangers.right(credentials)
+        return principal
 
     async def _refuse(self, live: Live, dialect: ClientDialect, error: GatewayError) -> None:
         live.exchange.error = error

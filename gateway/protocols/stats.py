@@ -81,6 +81,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the event loop is late, by the lesser of the last two looks: what admission goes by."""
     turned_away: int = 0
     """Requests refused since the start because the process carried too much."""
+    strangers_refused: int = 0
+    """Requests refused since the start because their address had sent too many wrong credentials."""
     snapshot_age: float | None = None
     """Seconds since the registry's database was last seen; None before it was."""
     usage_waiting: int = 0

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +62,20 @@ class ServerSettings(BaseModel):
     """Exchanges at one time; more are refused (503)."""
     max_lag: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Seconds that the event loop may be late; while it is later, new exchanges are refused (503)."""
+    wrong_keys: int = Field(default=300, ge=0, le=1_000_000)
+    """How often one address may come without a valid credential in a minute; more are refused (429). 0 = any number."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies that tell a client's address in X-Forwarded-For."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"{text!r} is no address and no network; write it like 10.0.0.0/8") from error
+        return value
 
 
 class UsageSettings(BaseModel):

@@ -149,6 +149,11 @@ LOOP_LATE: Final = Metric(
 TURNED_AWAY: Final = Metric(
     "gateway_turned_away_total", "counter", "Requests refused before they were read, because a worker carried too much."
 )
+STRANGERS: Final = Metric(
+    "gateway_strangers_refused_total",
+    "counter",
+    "Requests refused before they were read, because their address had sent too many wrong credentials.",
+)
 SNAPSHOT_AGE: Final = Metric(
     "gateway_snapshot_age_seconds",
     "gauge",
@@ -169,7 +174,7 @@ METRICS: Final = (
     *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES, IN_FLIGHT),
     *(MODEL_COOLING, MODEL_CIRCUIT, MODEL_CREDENTIAL),
     *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, PLUGIN_AILING),
-    *(USAGE_WAITING, USAGE_LAG, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE, LOOP_LATE, TURNED_AWAY),
+    *(USAGE_WAITING, USAGE_LAG, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE, LOOP_LATE, TURNED_AWAY, STRANGERS),
     *(DRAINING, GENERATION, WORKERS, BUILD, UNRECORDED),
 )
 

@@ -18,6 +18,7 @@ from gateway_metrics.catalog import (
     PLUGIN_ERRORS,
     PLUGIN_QUARANTINED,
     SNAPSHOT_AGE,
+    STRANGERS,
     TURNED_AWAY,
     USAGE_DROPPED,
     USAGE_LAG,
@@ -37,6 +38,7 @@ def sampled(stats: Stats) -> Sample:
     """The numbers of this process now."""
     counts: Counts = [((USAGE_DROPPED.name,), [stats.usage_dropped])]
     counts.append(((TURNED_AWAY.name,), [stats.turned_away]))
+    counts.append(((STRANGERS.name,), [stats.strangers_refused]))
     counts += [((PLUGIN_ERRORS.name, fault.plugin, fault.stage), [fault.failures]) for fault in stats.faults]
     hedges = stats.hedges
     for result, count in (("started", hedges.started), ("won", hedges.won), ("refused", hedges.refused)):
