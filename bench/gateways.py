@@ -7,7 +7,7 @@ import sys
 import tempfile
 import tomllib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -68,18 +68,32 @@ class World(msgspec.Struct, frozen=True):
         return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
+class Furnished(msgspec.Struct, frozen=True):
+    """What a gateway needs before it can start."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    key: Secret
+    plugins: tuple[Path, ...]
+
+
+def furnished(world: World, variant: Variant) -> Furnished:
+    """A folder with a database that has the models and one key, and the plugins of the variant."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{variant.name.replace(' ', '-')}-", dir=world.folder))
+    environ = _environ(world, variant, folder)
+    noop = write_plugins(variant.noop, variant.count, folder / "plugins", variant.each) if variant.count else ()
+    return Furnished(folder, environ, asyncio.run(_furnish(world, environ)), (*variant.files, *noop))
+
+
 @contextmanager
 def running(world: World, variant: Variant) -> Iterator[Server]:
     """The gateway on its core, its models and one key in its database."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{variant.name.replace(' ', '-')}-", dir=world.folder))
-    environ = _environ(world, variant, folder)
-    key = asyncio.run(_furnish(world, environ))
-    plugins = write_plugins(variant.noop, variant.count, folder / "plugins", variant.each) if variant.count else ()
+    made = furnished(world, variant)
     command = [*variant.through, sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0"]
     command += ["--workers", str(variant.workers)] if variant.workers > 1 else []
-    command += [part for file in (*variant.files, *plugins) for part in ("--plugin", str(file))]
-    (folder / "key").write_text(key.reveal(), "utf-8")
-    with started(command, world.cores, folder, environ) as server:
+    command += [part for file in made.plugins for part in ("--plugin", str(file))]
+    (made.folder / "key").write_text(made.key.reveal(), "utf-8")
+    with started(command, world.cores, made.folder, made.environ) as server:
         server.port = int(server.wait_for(r"^Listening on: +http://.*:([0-9]+)$"))
         _check_plugins(server.wait_for(r"^Plugins: +(.+)$"), variant)
         server.until(lambda: "ready" if _get(server.port, "/health/ready") == 200 else None)
@@ -111,7 +125,7 @@ def targets_of(world: World, variant: Variant, server: Server, surfaces: Sequenc
                 name=f"{variant.name} {surface}",
                 port=server.port,
                 pids=server.pids,
-                body=_custom_body if surface == "custom" else _chat_body,
+                body=BODIES[surface],
                 path=SURFACES[surface],
                 headers={"authorization": f"Bearer {key}"},
                 text=surface == "custom",
@@ -149,6 +163,10 @@ def _custom_body(ask: Ask) -> bytes:
             "customModelId": model_id(ask.model, tls=ask.tls),
         }
     )
+
+
+BODIES: Mapping[str, Callable[[Ask], bytes]] = {"chat": _chat_body, "custom": _custom_body}
+"""Surface -> the body of a request."""
 
 
 def _environ(world: World, variant: Variant, folder: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The tables: on the terminal, and as docs/benchmarks.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -48,21 +48,32 @@ def scenario_table(scenario: Scenario, rounds: Rounds, names: Sequence[str], our
 
 def comparison_table(comparison: Comparison) -> Table:
     """What each variant costs more than the base."""
-    columns = [scenario.title for scenario in comparison.scenarios]
-    rounds, base_name = comparison.rounds, comparison.base
-    base = [rounds.figure(scenario, base_name, scenario.figures[0]) for scenario in comparison.scenarios]
-    rows = [[comparison.base, *(shown(spread) for spread in base)]]
-    for name in comparison.names:
-        more = [
-            comparison.rounds.difference(scenario, name, comparison.base, scenario.figures[0])
-            for scenario in comparison.scenarios
-        ]
-        rows.append([name, *(f"{spread.median:+.2f} ({spread.low:+.2f} to {spread.high:+.2f})" for spread in more)])
-    note = (
-        "CPU time in us: first the base, median, least and greatest; then how much more the others take: the "
-        "difference of the lower quartiles (what else runs on a machine only adds), with its 95 % interval."
+    rounds, scenarios = comparison.rounds, comparison.scenarios
+    base = [rounds.figure(scenario, comparison.base, scenario.figures[0]) for scenario in scenarios]
+    more = {
+        name: [rounds.difference(scenario, name, comparison.base, scenario.figures[0]) for scenario in scenarios]
+        for name in comparison.names
+    }
+    titles = [scenario.title for scenario in scenarios]
+    return difference_table(comparison.title, titles, {comparison.base: base}, more)
+
+
+def difference_table(
+    title: str,
+    columns: Sequence[str],
+    base: Mapping[str, Sequence[Spread | None]],
+    more: Mapping[str, Sequence[Spread]],
+    note: str = "CPU time in us",
+) -> Table:
+    """What the base costs, and how much more the others."""
+    rows = [[name, *(shown(spread) for spread in spreads)] for name, spreads in base.items()]
+    for name, spreads in more.items():
+        rows.append([name, *(f"{spread.median:+.2f} ({spread.low:+.2f} to {spread.high:+.2f})" for spread in spreads)])
+    method = (
+        "first the base, median, least and greatest; then how much more the others take: the difference of the lower "
+        "quartiles (what else runs on a machine only adds), with its 95 % interval."
     )
-    return Table(comparison.title, ["", *columns], rows, note)
+    return Table(title, ["", *columns], rows, f"{note}: {method}")
 
 
 def shown(spread: Spread | None, digits: int = 1) -> str:

@@ -12,6 +12,7 @@ from bench.certificate import write_certificate
 from bench.comparing import FEW_OBSERVERS, OBSERVERS, compare, extras, kinds, without, without_keys
 from bench.contestants import direct, peers
 from bench.gateways import Variant, World, gateways
+from bench.inside.turns import lasts, turns
 from bench.machine import Cores
 from bench.report import Table, comparison_table, scenario_table
 from bench.rounds import Progress, Rounds
@@ -20,12 +21,12 @@ from bench.starting import starting_table
 from bench.target import Unavailable
 from bench.tools import ToolMissing, Upstream
 
-OWN_GROUPS = ("startup", "workers", "plugins", "extras", "observers")
+OWN_GROUPS = ("startup", "workers", "plugins", "extras", "observers", "observers-inside")
 """What is measured of our gateway only."""
 GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
-SHORTER = tuple(group for group in GROUPS if group not in ("plugins", "extras"))
+SHORTER = tuple(group for group in GROUPS if group not in ("plugins", "extras", "observers-inside"))
 """What a short run measures."""
 _ROUNDS = 2
 _MOST_ROUNDS = 3
@@ -88,6 +89,8 @@ class Session:
         if "extras" in wanted:
             for kind in kinds():
                 yield self._comparing(f"Plugins that do nothing: {kind.replace('_', ' ')}", extras(kind), surface)
+        if "observers" in wanted or "observers-inside" in wanted:
+            yield self._inside("Observers that do nothing, inside the process", FEW_OBSERVERS, served)
         if "observers" in wanted:
             for one in served:
                 variants = OBSERVERS if one == surface else FEW_OBSERVERS
@@ -147,6 +150,17 @@ class Session:
                 self.missing.append(f"{title}: {error}")
 
         return Job(len(variants) * runs, tables)
+
+    def _inside(self, title: str, variants: Sequence[Variant], surfaces: Sequence[str]) -> Job:
+        starts = self._pace.repeats
+
+        def tables() -> Iterator[Table]:
+            try:
+                yield from turns(title, self._world, variants, surfaces, starts, self._progress)
+            except Unavailable as error:
+                self.missing.append(f"{title}: {error}")
+
+        return Job(lasts(variants, surfaces, starts), tables)
 
 
 @contextmanager
