@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import hmac
 import json
 import logging
 import time
@@ -25,7 +24,7 @@ from gateway.registry.keys import read_limits
 from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.routes import StoredRoute, stored
 from gateway.registry.tables import generation, keys, models, routes
-from gateway.registry.virtual_keys import digest, well_formed
+from gateway.registry.virtual_keys import Digests, well_formed
 from gateway.secrets import Secret
 from gateway.terms import Limits
 
@@ -89,6 +88,7 @@ class RegistrySnapshot:
     """One state of the registry."""
 
     __slots__ = (
+        "_digests",
         "_keys",
         "_known",
         "_models",
@@ -117,6 +117,7 @@ class RegistrySnapshot:
         self._models = {id: model for id, model in models.items() if model.enabled}
         self._keys = {key.digest: key for key in keys}
         self.index = index
+        self._digests = Digests(index) if index else None
         self._named: dict[str, list[Model]] = {}
         for model in self._models.values():
             self._named.setdefault(model.name, []).append(model)
@@ -154,12 +155,9 @@ class RegistrySnapshot:
 
         While the database is away nobody can say that a well-formed key is unknown: `Overloaded`.
         """
-        if not well_formed(token):
-            return None
-        wanted = digest(self.index, token) if self.index else b""
-        key = self._keys.get(wanted)
-        if key is None or not hmac.compare_digest(key.digest, wanted):
-            if not self.is_current:
+        key = None if self._digests is None else self._keys.get(self._digests.of(token))
+        if key is None:
+            if not self.is_current and well_formed(token):
                 raise Overloaded("Virtual keys cannot be checked before the database has answered.", retry_after=5)
             return None
         return None if key.expires_at is not None and key.expires_at <= time.time() else key.principal
