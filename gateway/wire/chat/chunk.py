@@ -53,6 +53,18 @@ class NamedChunk(Chunk, gc=False):
     created: int | None = None
 
 
+class _Message(Choice, gc=False):
+    """One element of a completion's `choices`."""
+
+    delta: Delta | UnsetType | None = msgspec.field(default=UNSET, name="message")
+    chunked: None = msgspec.field(default=None, name="delta")
+    """Where a completion is told like a chunk it is read with care."""
+
+
+class _Completion(NamedChunk, gc=False):
+    choices: list[_Message] | None = None  # type: ignore[assignment]
+
+
 class _Ending(msgspec.Struct, gc=False):
     finish_reason: Any = None
 
@@ -75,7 +87,8 @@ class Skimmed(msgspec.Struct, gc=False):
 decode_skimmed: Final = msgspec.json.Decoder(Skimmed).decode
 decode_fast: Final = msgspec.json.Decoder(Chunk).decode
 decode_named: Final = msgspec.json.Decoder(NamedChunk).decode
-"""Both refuse what is not as documented, lone surrogates too, and do not check the UTF-8 of what they skip."""
+decode_whole: Final = msgspec.json.Decoder(_Completion).decode
+"""All refuse what is not as documented, lone surrogates too, and do not check the UTF-8 of what they skip."""
 
 
 def plain_text(chunk: Chunk) -> tuple[Choice, str] | None:

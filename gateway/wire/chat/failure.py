@@ -3,11 +3,31 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from gateway.events import Failure, Frame, Usage
 from gateway.wire.upstream import ERRORS, count_of, object_of, reported
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: _Count | None = None
+    cache_write_tokens: _Count | None = None
+    reasoning_tokens: _Count | None = None
+
+
+class _Counts(msgspec.Struct, gc=False):
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    prompt_cache_hit_tokens: _Count | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+_NO_DETAILS: Final = _Details()
 _DIGITS: Final = re.compile(r"[0-9]{3}").fullmatch
 _SPELLED: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -44,15 +64,27 @@ def failure_of(
 
 def usage_of(native: Mapping[str, Any], *, source: Frame | None = None) -> Usage:
     """Tokens as a chat upstream counts them."""
-    prompt = object_of(native.get("prompt_tokens_details"))
-    completion = object_of(native.get("completion_tokens_details"))
-    cached = count_of(prompt.get("cached_tokens"))
+    try:
+        counts = msgspec.convert(native, _Counts)
+    except ValueError:  # a count that is none, or half a character somewhere
+        counts = _credible(native)
+    prompt, completion = counts.prompt_tokens_details or _NO_DETAILS, counts.completion_tokens_details or _NO_DETAILS
+    cached = prompt.cached_tokens
     return Usage(
-        input=count_of(native.get("prompt_tokens")),
-        output=count_of(native.get("completion_tokens")),
-        cache_read=count_of(native.get("prompt_cache_hit_tokens")) if cached is None else cached,
-        cache_write=count_of(prompt.get("cache_write_tokens")),
-        reasoning=count_of(completion.get("reasoning_tokens")),
+        input=counts.prompt_tokens,
+        output=counts.completion_tokens,
+        cache_read=counts.prompt_cache_hit_tokens if cached is None else cached,
+        cache_write=prompt.cache_write_tokens,
+        reasoning=completion.reasoning_tokens,
         native=native,
         source=source,
     )
+
+
+def _credible(native: Mapping[str, Any]) -> _Counts:
+    """The counts that are some, of a usage that says others, too."""
+    said = {name: count_of(native.get(name)) for name in _Counts.__struct_fields__}
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = object_of(native.get(name))
+        said[name] = _Details(**{name: count_of(details.get(name)) for name in _Details.__struct_fields__})
+    return _Counts(**said)
