@@ -114,13 +114,14 @@ class Usage(Event, frozen=True, gc=False):
     @property
     def is_credible(self) -> bool:
         """Whether nobody has to doubt one of the counts."""
-        return (
-            0 <= (self.input or 0) <= MOST_TOKENS
-            and 0 <= (self.output or 0) <= MOST_TOKENS
-            and 0 <= (self.cache_read or 0) <= MOST_TOKENS
-            and 0 <= (self.cache_write or 0) <= MOST_TOKENS
-            and 0 <= (self.reasoning or 0) <= MOST_TOKENS
+        counts = (
+            self.input or 0,
+            self.output or 0,
+            self.cache_read or 0,
+            self.cache_write or 0,
+            self.reasoning or 0,
         )
+        return min(counts) >= 0 and max(counts) <= MOST_TOKENS
 
     def credible(self) -> "Usage":
         """The same without the counts that cannot be: upstreams say them, and sums and columns have to hold them."""
@@ -227,7 +228,7 @@ class Answer:
         self.dialect = dialect
         """Whose answer it is: the upstream's dialect, which its signatures and native words belong to."""
         self.collected = collected
-        """What goes to the client, where that is a whole answer."""
+        """What goes to the client, where that is a whole answer and not its upstream's own bytes."""
         self.name: str | None = None
         self.model: str | None = None
         self.created: int | None = None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from gateway.events import Event, Failure, Frame, FrameTooLarge
-from gateway.protocols import UpstreamDialect
+from gateway.protocols import Framing, Reader, UpstreamDialect
 
 BODY_LIMIT = 1 << 20
 """Bytes of an answer that is no stream although one was asked for: as much as one event may have."""
@@ -20,16 +20,25 @@ _LONGEST_FIELD = len(b"event:")
 class Intake:
     """Reads one attempt's answer; what kind of body it is, is judged by content type and first bytes."""
 
-    __slots__ = ("_cut", "_dialect", "_framing", "_pieces", "_size", "body_limit", "reader")
+    __slots__ = ("_cut", "_dialect", "_framing", "_lenient", "_pieces", "_reader", "_size", "body_limit")
 
     def __init__(self, dialect: UpstreamDialect, *, content_type: str, lenient: bool) -> None:
         self._dialect = dialect
-        self._framing = dialect.framing(lenient=lenient)
-        self.reader = dialect.reader(lenient=lenient)
+        self._lenient = lenient
+        self._framing: Framing | None = None
+        """What cuts it, as soon as it is known to be a stream."""
+        self._reader: Reader | None = None
         self.body_limit = BODY_LIMIT
         self._pieces: list[bytes] = []
         self._size = 0
         self._cut: Callable[[bytes], list[Frame]] = self._first_cut(content_type.partition(";")[0].strip().lower())
+
+    @property
+    def reader(self) -> Reader:
+        """What reads its frames, where it is a stream."""
+        if self._reader is None:
+            self._reader = self._dialect.reader(lenient=self._lenient)
+        return self._reader
 
     @property
     def body(self) -> bytes:
@@ -54,7 +63,7 @@ class Intake:
 
     def end(self) -> list[Event]:
         """What a complete HTTP message still holds: a last frame, or the body of an answer that is no stream."""
-        if self._cut == self._framing.feed:
+        if self._framing is not None:
             try:
                 return self._read(self._framing.end())
             except FrameTooLarge:
@@ -65,7 +74,11 @@ class Intake:
         streamed = getattr(self._dialect, "media_type", _SSE)
         if streamed == _SSE:
             return self._sniff_stream if media_type == _SSE else self._sniff_any
-        return self._framing.feed if media_type == streamed else self._keep
+        return self._streaming() if media_type == streamed else self._keep
+
+    def _streaming(self) -> Callable[[bytes], list[Frame]]:
+        self._framing = self._dialect.framing(lenient=self._lenient)
+        return self._framing.feed
 
     def _sniff_stream(self, data: bytes) -> list[Frame]:
         """Announced as an event stream: anything is one that does not begin like JSON or HTML."""
@@ -86,7 +99,7 @@ class Intake:
             self._cut = self._keep
             return []
         data, self._pieces = self.body, []
-        self._cut = self._framing.feed
+        self._cut = self._streaming()
         return self._cut(data)
 
     def _keep(self, data: bytes) -> list[Frame]:
@@ -98,7 +111,7 @@ class Intake:
         return []
 
     def _read(self, frames: list[Frame]) -> list[Event]:
-        read = self.reader.read
+        read = (self._reader or self.reader).read
         if len(frames) == 1:
             return read(frames[0])
         return [event for frame in frames for event in read(frame)]

@@ -240,7 +240,6 @@ class WholeRelay(Relay):
         super().__init__(intake, writer, answer, steps=steps, observers=observers, lane=lane)
         if intake is not None:
             intake.body_limit = WHOLE_LIMIT
-        answer.collected = Collected()
         self._same = same
         self._naming = naming
         self._unchanged = True
@@ -257,17 +256,23 @@ class WholeRelay(Relay):
     def _write(self, events: list[Event]) -> bytes:
         if self._observers is not None:
             self._observers.tell(events)
+        ended = bool(events) and type(events[-1]) is End
+        self.open = self.open or ended
+        # A body is read in one go, at its end: what all of it says is only asked for where it cannot pass.
+        body = self._intake.body if ended and self._same and self._intake is not None else b""
+        if not (body and self._unchanged):
+            self._collect(events)
+            if not ended:
+                return b""
+            writer = cast("AnswerWriter", self._writer)
+            if not (body and hasattr(writer, "patch_answer")):
+                return writer.answer(self.answer)
+            body = cast("bytes", cast("Any", writer).patch_answer(body, self.answer))
+        return body if self._naming is None else self._naming.spliced(body, self.answer.name)
+
+    def _collect(self, events: list[Event]) -> None:
         collected = self.answer.collected
-        assert collected is not None
+        if collected is None:
+            collected = self.answer.collected = Collected()
         for event in events:
             collected.note(event)
-        if not (events and isinstance(events[-1], End)):
-            return b""
-        self.open = True
-        body = self._intake.body if self._intake is not None and self._same else b""
-        writer = cast("AnswerWriter", self._writer)
-        if body and not self._unchanged and hasattr(writer, "patch_answer"):
-            body = cast("bytes", cast("Any", writer).patch_answer(body, self.answer))
-        elif not (body and self._unchanged):
-            return writer.answer(self.answer)
-        return body if self._naming is None else self._naming.spliced(body, self.answer.name)

@@ -83,8 +83,15 @@ def usage_of(native: Mapping[str, Any], *, source: Frame | None = None) -> Usage
 
 def _credible(native: Mapping[str, Any]) -> _Counts:
     """The counts that are some, of a usage that says others, too."""
-    said = {name: count_of(native.get(name)) for name in _Counts.__struct_fields__}
-    for name in ("prompt_tokens_details", "completion_tokens_details"):
-        details = object_of(native.get(name))
-        said[name] = _Details(**{name: count_of(details.get(name)) for name in _Details.__struct_fields__})
-    return _Counts(**said)
+    return _Counts(
+        prompt_tokens=count_of(native.get("prompt_tokens")),
+        completion_tokens=count_of(native.get("completion_tokens")),
+        prompt_cache_hit_tokens=count_of(native.get("prompt_cache_hit_tokens")),
+        prompt_tokens_details=_details(native.get("prompt_tokens_details")),
+        completion_tokens_details=_details(native.get("completion_tokens_details")),
+    )
+
+
+def _details(native: Any) -> _Details:
+    said = object_of(native)
+    return _Details(**{name: count_of(said.get(name)) for name in _Details.__struct_fields__})
