@@ -15,7 +15,8 @@ from gateway.server.running import takes_hangups
 
 _log = logging.getLogger("gateway.server")
 STARTUP_FAILURE = 3
-"""Exit code of a worker whose application does not start; it would fail again, so nobody starts it again."""
+"""Exit code of a worker whose application does not start. One of the first would fail again, and the server ends; one
+that replaces another may only have met a database that is away, and is started again while the others serve."""
 _MIN_LIFE_SECONDS = 1.0
 
 
@@ -36,6 +37,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._hung_up = threading.Event()
         self._workers: list[SpawnProcess] = []
+        self._first: tuple[SpawnProcess, ...] = ()
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT and all workers have drained, reload on SIGHUP; the exit code."""
@@ -45,6 +47,7 @@ class Supervisor:
         try:
             for _ in range(self._count):
                 self._start()
+            self._first = tuple(self._workers)
             return self._watch()
         finally:
             for number, handler in before.items():
@@ -73,7 +76,7 @@ class Supervisor:
 
     def _replace(self, worker: SpawnProcess, waited_since: float) -> int:
         """Start another worker for one that died; the exit code where that is hopeless."""
-        if worker.exitcode == STARTUP_FAILURE:
+        if worker.exitcode == STARTUP_FAILURE and worker in self._first:
             self._terminate()
             return 1
         _log.error("worker_died", extra={"fields": {"pid": worker.pid, "status": worker.exitcode}})
