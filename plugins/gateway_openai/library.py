@@ -28,14 +28,14 @@ class Library:
 
 @asynccontextmanager
 async def library_lifespan(lane: Lane) -> AsyncIterator[None]:
-    """Load the SDK before the first request where every request needs it, else beside the first requests."""
-    loading = asyncio.create_task(Library().load())
-    try:
-        if lane == "sdk":
-            await loading
-        yield
-    finally:
-        await loading
+    """Load the SDK before the first request where every request needs it.
+
+    In the direct lane the first failure loads it: it is 20 MB, which no answer needs, and half a second of processor
+    time beside the first requests.
+    """
+    if lane == "sdk":
+        await Library().load()
+    yield
 
 
 def _import() -> None:
