@@ -12,17 +12,42 @@ from gateway.domain import UsageRecord
 Durability: TypeAlias = Literal["window", "durable"]
 
 _TABLES: Final = """
-CREATE TABLE IF NOT EXISTS begun (attempt_id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (attempt_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settled (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, attempt_id TEXT NOT NULL UNIQUE, record BLOB NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, attempt_id TEXT NOT NULL UNIQUE, record TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS reached (sink TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE VIEW IF NOT EXISTS noted AS SELECT attempt_id, record, 0 AS over FROM begun;
+CREATE TRIGGER IF NOT EXISTS begins INSTEAD OF INSERT ON noted WHEN NOT new.over BEGIN
+    INSERT OR IGNORE INTO begun VALUES (new.attempt_id, new.record);
+END;
+CREATE TRIGGER IF NOT EXISTS settles INSTEAD OF INSERT ON noted WHEN new.over BEGIN
+    DELETE FROM begun WHERE attempt_id = new.attempt_id;
+    INSERT OR IGNORE INTO settled (attempt_id, record) VALUES (new.attempt_id, new.record);
+END;
+"""
+_NOTE: Final = """
+INSERT INTO noted
+SELECT json_extract(value, '$[0].attempt_id'), json_extract(value, '$[0]'), json_extract(value, '$[1]')
+FROM json_each(?)
+"""
+_AFTER: Final = """
+SELECT json_group_array(json_array(number, json(record))) FROM (
+    SELECT number, record FROM settled
+    WHERE number > coalesce((SELECT number FROM reached WHERE sink = ?), 0) ORDER BY number LIMIT ?
+)
+"""
+_FORGET: Final = """
+DELETE FROM settled WHERE number <= (
+    SELECT min(coalesce(reached.number, 0)) FROM json_each(?) AS named LEFT JOIN reached ON reached.sink = named.value
+)
 """
 _SYNCHRONOUS: Final[Mapping[Durability, str]] = {"window": "NORMAL", "durable": "FULL"}
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(UsageRecord).decode
-
 Numbered: TypeAlias = tuple[int, UsageRecord]
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(UsageRecord).decode
+_decode_all: Final = msgspec.json.Decoder(list[Numbered]).decode
 
 
 class Waiting(NamedTuple):
@@ -50,19 +75,13 @@ def open_pages(path: Path, durability: Durability = "window") -> sqlite3.Connect
 
 
 def write(pages: sqlite3.Connection, begun: Iterable[UsageRecord], settled: Sequence[UsageRecord]) -> None:
-    """All of it or nothing: attempts that began, as the records they are if nothing more is heard of them."""
-    pages.execute("BEGIN IMMEDIATE")
-    try:
-        pages.executemany(
-            "INSERT OR IGNORE INTO begun VALUES (?, ?)", [(record.attempt_id, _encode(record)) for record in begun]
-        )
-        pages.executemany("DELETE FROM begun WHERE attempt_id = ?", [(record.attempt_id,) for record in settled])
-        _insert_settled(pages, ((record.attempt_id, _encode(record)) for record in settled))
-        pages.execute("COMMIT")
-    except BaseException:
-        if pages.in_transaction:
-            pages.execute("ROLLBACK")
-        raise
+    """All of it or nothing: attempts that began, as the records they are if nothing more is heard of them.
+
+    One statement: after each one a thread waits for the interpreter anew, and on a busy machine each such wait costs
+    more than what is written.
+    """
+    notes = [*((record, 0) for record in begun), *((record, 1) for record in settled)]
+    pages.execute(_NOTE, (_encode(notes).decode(),))
 
 
 def is_writable(record: UsageRecord) -> bool:
@@ -76,12 +95,8 @@ def is_writable(record: UsageRecord) -> bool:
 
 def after(pages: sqlite3.Connection, sink: str, limit: int) -> list[Numbered]:
     """The next records that a sink has not been given, oldest first."""
-    rows = pages.execute(
-        "SELECT number, record FROM settled WHERE number > "
-        "coalesce((SELECT number FROM reached WHERE sink = ?), 0) ORDER BY number LIMIT ?",
-        (sink, limit),
-    )
-    return [(number, _decode(record)) for number, record in rows]
+    told: str = pages.execute(_AFTER, (sink, limit)).fetchone()[0]
+    return _decode_all(told)
 
 
 def reach(pages: sqlite3.Connection, sink: str, number: int) -> None:
@@ -93,14 +108,7 @@ def reach(pages: sqlite3.Connection, sink: str, number: int) -> None:
 
 def forget(pages: sqlite3.Connection, sinks: Sequence[str], keep: int) -> Waiting:
     """Delete what every one of these sinks has, and of the rest all but the newest `keep`."""
-    oldest = min(
-        (
-            pages.execute("SELECT coalesce(max(number), 0) FROM reached WHERE sink = ?", (sink,)).fetchone()[0]
-            for sink in sinks
-        ),
-        default=0,
-    )
-    pages.execute("DELETE FROM settled WHERE number <= ?", (oldest,))
+    pages.execute(_FORGET, (_encode(sinks).decode(),))
     count = count_settled(pages)
     given_up = max(0, count - keep)
     if given_up:
@@ -139,9 +147,14 @@ def adopt(pages: sqlite3.Connection, orphan: Path) -> int:
                 *pages.execute("SELECT attempt_id, record FROM orphan.settled ORDER BY number"),
                 *pages.execute("SELECT attempt_id, record FROM orphan.begun"),
             ]
-            _insert_settled(pages, rows)
+            for _, record in rows:
+                _decode(record)
+            pages.executemany("INSERT OR IGNORE INTO settled (attempt_id, record) VALUES (?, ?)", rows)
             adopted = count_settled(pages) - before
             pages.execute("COMMIT")
+        except msgspec.MsgspecError as error:
+            pages.execute("ROLLBACK")
+            raise sqlite3.DataError(f"a record cannot be read: {error}") from error
         except BaseException:
             if pages.in_transaction:
                 pages.execute("ROLLBACK")
@@ -149,7 +162,3 @@ def adopt(pages: sqlite3.Connection, orphan: Path) -> int:
     finally:
         pages.execute("DETACH DATABASE orphan")
     return adopted
-
-
-def _insert_settled(pages: sqlite3.Connection, rows: Iterable[tuple[str, bytes]]) -> None:
-    pages.executemany("INSERT OR IGNORE INTO settled (attempt_id, record) VALUES (?, ?)", rows)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final, TypeVar
 
 from gateway.domain import Attempt, UsageRecord
@@ -19,6 +20,8 @@ WINDOW: Final = 0.025
 """Seconds that notes gather before they are committed; with the commit itself well below the promised 50 ms."""
 AGAIN: Final = 1.0
 """Seconds until a commit that failed is tried again."""
+LOT: Final = 1_000
+"""Settled records in one commit, at most: a file that could be written again after long gets them bit by bit."""
 KEPT: Final = 100_000
 """Settled records kept in memory while the file cannot be written; beyond it the oldest are lost, and counted."""
 
@@ -135,7 +138,8 @@ class Scribe:
         if not self._begun and not self._settled:
             return True
         try:
-            write(self._pages, map(begun_record, self._begun.values()), self._settled)
+            while self._begun or self._settled:
+                self._write_some()
         except sqlite3.Error as error:
             if not self.failing:
                 self._log.error("usage_journal_failing", error=str(error))
@@ -147,15 +151,19 @@ class Scribe:
         if self.failing:
             self._log.info("usage_journal_working")
         self.failing = False
-        settled = bool(self._settled)
+        return True
+
+    def _write_some(self) -> None:
+        settled = list(islice(self._settled, LOT))
+        write(self._pages, map(begun_record, self._begun.values()), settled)
         self._begun.clear()
-        self._settled.clear()
+        for _ in settled:
+            self._settled.popleft()
         if settled:
             try:
                 self._loop.call_soon_threadsafe(self._on_settled)
             except RuntimeError:
                 pass
-        return True
 
     def _sort_out(self, error: Exception) -> None:
         """Give up the records that no file can hold, so that the others need not wait for them."""

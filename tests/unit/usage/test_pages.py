@@ -1,0 +1,73 @@
+"""The file of a journal: what is asked of it costs few turns of the thread that asks."""
+
+import sqlite3
+
+import pytest
+from accounts import attempt, ended
+
+from gateway.domain import Outcome
+from gateway.usage.pages import adopt, after, forget, open_pages, reach, write
+from gateway.usage.record import begun_record
+
+
+@pytest.fixture
+def pages(tmp_path):
+    opened = open_pages(tmp_path / "pages.sqlite")
+    yield opened
+    opened.close()
+
+
+def statements(pages: sqlite3.Connection) -> set[str]:
+    """Those that are run from now on; what a trigger does is told as the statement that set it off."""
+    run: set[str] = set()
+    pages.set_trace_callback(run.add)
+    return run
+
+
+def test_a_commit_is_one_statement_whatever_was_noted(pages):
+    """Between two statements the thread waits for the interpreter: many of them took 100 ms on a busy machine."""
+    ends = [attempt(number) for number in range(20)]
+    write(pages, map(begun_record, ends[:10]), [])
+    run = statements(pages)
+    write(pages, [begun_record(attempt(99))], [ended(one) for one in ends])
+    assert len(run) == 1
+    assert [record.attempt_id for _, record in after(pages, "sink", 100)] == [one.id for one in ends]
+    assert pages.execute("SELECT attempt_id FROM begun").fetchall() == [("e99-1",)]
+
+
+def test_a_batch_is_read_and_noted_in_a_statement_and_a_row_each(pages):
+    write(pages, [], [ended(attempt(number)) for number in range(100)])
+    run = statements(pages)
+    numbers = [number for number, _ in after(pages, "sink", 60)]
+    reach(pages, "sink", numbers[-1])
+    assert forget(pages, ["sink"], keep=100).records == 40
+    assert numbers == list(range(1, 61))
+    assert len(run) == 5
+
+
+def test_only_what_every_sink_has_is_forgotten(pages):
+    write(pages, [], [ended(attempt(number)) for number in range(10)])
+    reach(pages, "quick", 10)
+    assert forget(pages, ["quick", "never reached"], keep=100)[:2] == (0, 10)
+    reach(pages, "slow", 4)
+    assert forget(pages, ["quick", "slow"], keep=100)[:2] == (0, 6)
+    assert forget(pages, [], keep=100)[:2] == (0, 6)
+    assert forget(pages, ["quick"], keep=100)[:2] == (0, 0)
+
+
+def test_what_is_written_twice_is_there_once_as_it_was_first(pages):
+    one = attempt(1)
+    for _ in range(2):
+        write(pages, [begun_record(one)], [ended(one)])
+    assert [record.outcome for _, record in after(pages, "sink", 10)] == [Outcome.OK]
+
+
+def test_an_orphan_with_a_record_nobody_can_read_is_refused_whole(pages, tmp_path):
+    orphan = tmp_path / "orphan.sqlite"
+    left = open_pages(orphan)
+    write(left, [begun_record(attempt(1))], [])
+    left.execute("INSERT INTO settled (attempt_id, record) VALUES ('e2-1', '{\"of\": \"another time\"}')")
+    left.close()
+    with pytest.raises(sqlite3.DataError, match="cannot be read"):
+        adopt(pages, orphan)
+    assert after(pages, "sink", 10) == []
