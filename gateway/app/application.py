@@ -109,9 +109,11 @@ class Application:
             return
         # A request stays with the routes, and the open lifespans, of the generation it came in on.
         scope[BEGAN] = time.monotonic()
-        held, litestar = self._generations.hold(), self._swap.serving.litestar
+        held, serving = self._generations.hold(), self._swap.serving
+        if serving.overheard:
+            scope.get("extensions", {}).get("litestar_gateway", {}).pop("line", None)
         try:
-            await litestar(scope, receive, send)
+            await serving.litestar(scope, receive, send)
         finally:
             self._generations.let_go(held)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from litestar import Litestar
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import ASGIRoute, BaseRoute, HTTPRoute
 
@@ -49,6 +50,15 @@ def exchange_paths(routes: Iterable[BaseRoute]) -> frozenset[str]:
         for route in routes
         if "{" not in route.path
         and all(handler is not None and handler.opt.get("scope") == EXCHANGE_SCOPE for handler in _handlers(route))
+    )
+
+
+def overheard(litestar: Litestar) -> bool:
+    """Whether something that a plugin added is handed the messages of an exchange's answer."""
+    return bool(litestar.before_send) or any(
+        handler is not None and handler.opt.get("scope") == EXCHANGE_SCOPE and handler.resolve_middleware()
+        for route in litestar.routes
+        for handler in _handlers(route)
     )
 
 

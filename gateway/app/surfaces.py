@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin
 
 from gateway.api import AdminGuard, exception_handlers
-from gateway.app.routes import check_routes, exchange_paths, guard_admin_routes
+from gateway.app.routes import check_routes, exchange_paths, guard_admin_routes, overheard
 from gateway.protocols import Gateway
 from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, Registered, assemble, load_plugins
 from gateway.settings import Settings
@@ -27,6 +27,8 @@ class Assembled(NamedTuple):
     litestar: Litestar
     exchanges: frozenset[str]
     """The paths that serve exchanges and nothing else."""
+    overheard: bool
+    """Whether a plugin's middleware or hook sees the messages of answers: then they are sent as messages."""
 
 
 class Assembler:
@@ -58,7 +60,8 @@ class Assembler:
         check_routes(litestar.routes, self._guard)
         own = (Registered(_OURS, _started(litestar)), Registered(_OURS, self._until_closed(generation)))
         generation = msgspec.structs.replace(generation, lifespans=(*generation.lifespans, *own))
-        return Assembled(plugins.told(generation.failed), generation, litestar, exchange_paths(litestar.routes))
+        told, paths = plugins.told(generation.failed), exchange_paths(litestar.routes)
+        return Assembled(told, generation, litestar, paths, overheard(litestar))
 
     def _litestar(self, generation: Generation, body_limit: int) -> Litestar:
         try:

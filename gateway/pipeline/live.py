@@ -50,16 +50,22 @@ class Live:
 
     def watch(self, receive: Receive) -> None:
         """Stop the exchange as soon as the client leaves, or let it go on for nobody where the caller is detached."""
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(receive))
+        if not self.outlet.watch(self._left):
+            self._watcher = asyncio.get_running_loop().create_task(self._watch(receive))
 
     def unwatch(self) -> None:
         """The exchange is over."""
         if self._watcher is not None:
             self._watcher.cancel()
+        else:
+            self.outlet.watch(None)
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._left()
+
+    def _left(self) -> None:
         principal = self.exchange.principal
         if principal is not None and principal.detach and not self.outlet.finished:
             self.outlet.leave()

@@ -2,22 +2,57 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
 from gateway.errors import Headers
 from gateway.pipeline.stepping import resumed
 from gateway.protocols import Message, Scope, Send
 
+_TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_VALUE: Final = bytes((9, *range(0x20, 0x7F), *range(0x80, 0x100)))
+"""The bytes a header value may hold: RFC 9110's field-content."""
+
+
+class Line(Protocol):
+    """The short way to the client that our own server offers (`extensions["litestar_gateway"]["line"]`).
+
+    It says the same as ASGI's messages, and may be mixed with them: `send` goes on with what the line began.
+    """
+
+    @property
+    def full(self) -> bool:
+        """The client has not taken what was written: what more there is has to wait in `send`."""
+        ...
+
+    def start(self, status: int, fields: bytes, length: int | None) -> None:
+        """Begin the answer, held until there is something behind it; `length` is its body's, None for chunks."""
+        ...
+
+    def write(self, body: bytes, *, more: bool) -> None:
+        """Send a piece of the body; without `more` the last one."""
+        ...
+
+    def flush(self) -> None:
+        """Send what is held."""
+        ...
+
+    def watch(self, left: Callable[[], None] | None) -> None:
+        """Call this once the client has left before its answer was complete; None = no more."""
+        ...
+
 
 class Outlet:
-    """Writes one ASGI response from plain callbacks; tells when the client does not take more.
+    """Writes one response from plain callbacks; tells when the client does not take more.
 
-    `send` is stepped in place: it only waits when the client's buffer is above its high-water mark, and only then a
-    task waits with it. What is written meanwhile is kept in order.
+    Where there is a line, writing is a call. Else, and while the client does not keep up, ASGI's `send` is stepped in
+    place: it only waits when the client's buffer is above its high-water mark, and only then a task waits with it.
+    What is written meanwhile is kept in order.
     """
 
     __slots__ = (
         "_cut",
+        "_line",
         "_queue",
         "_send",
         "_task",
@@ -31,7 +66,9 @@ class Outlet:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
-        self._cut: Callable[[], None] | None = scope.get("extensions", {}).get("litestar_gateway", {}).get("cut")
+        offered = scope.get("extensions", {}).get("litestar_gateway", {})
+        self._cut: Callable[[], None] | None = offered.get("cut")
+        self._line: Line | None = offered.get("line")
         self._task: asyncio.Task[None] | None = None
         self._queue: list[dict[str, Any]] = []
         self.started = False
@@ -52,21 +89,40 @@ class Outlet:
         """The client's buffer is full."""
         return self._task is not None
 
-    def start(self, status: int, headers: Headers) -> None:
-        """Send the status line and the headers."""
+    def start(self, status: int, headers: Headers, length: int | None = None) -> None:
+        """Send the status line and the headers, soon: `flush`, or any piece of the body, sends them now.
+
+        `length` is the body's; None when it is not known yet. Raises `ValueError` for a header that cannot be sent.
+        """
         self.started = True
         self.status = None if self.left else status
+        if (line := self._free_line) is not None:
+            line.start(status, _field_lines(headers), length)
+            return
         raw = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers]
+        if length is not None:
+            raw.append((b"content-length", b"%d" % length))
         self._write({"type": "http.response.start", "status": status, "headers": raw})
+
+    def flush(self) -> None:
+        """Let nothing wait for the first piece of the body."""
+        if self._line is not None:
+            self._line.flush()
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
-        self._write({"type": "http.response.body", "body": data, "more_body": True})
+        if (line := self._free_line) is not None:
+            line.write(data, more=True)
+        else:
+            self._write({"type": "http.response.body", "body": data, "more_body": True})
 
     def finish(self, data: bytes = b"") -> None:
         """End the body properly."""
         self.finished = True
-        self._write({"type": "http.response.body", "body": data, "more_body": False})
+        if (line := self._free_line) is not None:
+            line.write(data, more=False)
+        else:
+            self._write({"type": "http.response.body", "body": data, "more_body": False})
         if self.on_finished is not None and self._task is None:
             self.on_finished()
 
@@ -75,6 +131,13 @@ class Outlet:
         if self._cut is not None:
             self._cut()
 
+    def watch(self, left: Callable[[], None] | None) -> bool:
+        """Call this once the client has left (None = no more); False where nobody would tell."""
+        if self._line is None:
+            return False
+        self._line.watch(left)
+        return True
+
     async def drained(self) -> None:
         """Wait until the client took everything written."""
         while self._task is not None:
@@ -82,7 +145,7 @@ class Outlet:
 
     def leave(self) -> None:
         """Take what is written from now on for nobody: the client has left, and the exchange goes on."""
-        self.left, self._send = True, _nowhere
+        self.left, self._send, self._line = True, _nowhere, None
         self._queue.clear()
 
     def abandon(self) -> None:
@@ -90,6 +153,12 @@ class Outlet:
         self._queue.clear()
         if self._task is not None:
             self._task.cancel()
+
+    @property
+    def _free_line(self) -> Line | None:
+        """The line, unless what is written has to wait for the client."""
+        line = self._line
+        return None if line is None or self._task is not None or line.full else line
 
     def _write(self, message: dict[str, Any]) -> None:
         if self._task is not None:
@@ -115,3 +184,19 @@ class Outlet:
 
 async def _nowhere(message: Message) -> None:
     """The `send` of a client that is not there any more."""
+
+
+def _field_lines(headers: Headers) -> bytes:
+    """The lines of a head; what no value may hold must be exactly the ends of so many lines."""
+    lines = [f"{_line_start(name)}{value}\r\n" for name, value in headers]
+    data = "".join(lines).encode("latin-1", "replace")
+    if data.translate(None, _VALUE) != b"\r\n" * len(lines):
+        raise ValueError("a header's value has control characters")
+    return data
+
+
+@lru_cache(maxsize=512)
+def _line_start(name: str) -> str:
+    if not name or not _TOKEN.issuperset(name):
+        raise ValueError("a header's name is no token")
+    return f"{name}: "

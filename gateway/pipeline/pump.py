@@ -182,6 +182,8 @@ class Pump:
             self._opened()
         if out:
             outlet.write(out)
+        else:
+            outlet.flush()
         if outlet.waiting and self._slow_timer is None:
             if self._body is not None:
                 self._body.pause()
@@ -203,8 +205,7 @@ class Pump:
         self._attempt.first_content = time.monotonic()
         self._answered(self._attempt)
         self._relay.opened(self._attempt.exchange)
-        own: Headers = () if length is None else (("content-length", str(length)),)
-        self._outlet.start(200, (*self._headers, *own, *answer_headers(self._attempt.exchange)))
+        self._outlet.start(200, (*self._headers, *answer_headers(self._attempt.exchange)), length)
         self._wait_for_silence(self._attempt.model.timeouts.idle)
         if length is None and (ping := self._relay.ping):
             self._ping_timer = self._loop.call_later(PING, self._keep_alive, ping)

@@ -14,7 +14,6 @@ from gateway.egress import Capture
 from gateway.errors import (
     AmbiguousCredentials,
     GatewayError,
-    Headers,
     Overloaded,
     ShuttingDown,
     Unauthenticated,
@@ -236,8 +235,7 @@ class Pipeline:
     async def _refuse(self, live: Live, dialect: ClientDialect, error: GatewayError) -> None:
         live.exchange.error = error
         status, headers, body = render(dialect, error, _secrets(live.exchange))
-        length: Headers = (("content-length", str(len(body))),)
-        live.outlet.start(status, (*headers, *length, *answer_headers(live.exchange)))
+        live.outlet.start(status, (*headers, *answer_headers(live.exchange)), len(body))
         live.outlet.finish(body)
         await self._deliver(live)
 

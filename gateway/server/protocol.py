@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.api.refusal import Refusal, refusal
 from gateway.pipeline.admission import AGAIN
+from gateway.server.cycle import Cycle
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request's target and headers."""
@@ -44,8 +46,9 @@ class _Phase(Enum):
 class HttpProtocol(HttpToolsProtocol):
     """Serves one connection.
 
-    Every request's scope carries `extensions["litestar_gateway"]["cut"]`: call it to end a response that cannot be
-    completed; what was already written is delivered, the final chunk never comes.
+    Every request's scope carries `extensions["litestar_gateway"]`: call its `"cut"` to end a response that cannot be
+    completed; what was already written is delivered, the final chunk never comes. Its `"line"` writes the response
+    without messages, see `gateway.pipeline.outlet.Line`.
     """
 
     window = 9.0
@@ -55,10 +58,11 @@ class HttpProtocol(HttpToolsProtocol):
         """Start waiting for the first request."""
         super().connection_made(transport)  # type: ignore[arg-type]
         self._phase = _Phase.NEW
-        self._running: RequestResponseCycle | None = None
+        self._running: Cycle | None = None
         self._upgrading = False
         self._refused = False
         self._turned_away: bytes | None = None
+        self._read = self._first_read = 0
         self._head_bytes = 0
         self._body_bytes = 0
         self._around = 0
@@ -71,8 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._running is not None:
             # uvicorn tells the newest request, and that one may only be waiting.
-            self._running.disconnected = True
-            self._running.message_event.set()
+            self._running.leave()
         if self._watch is not None:
             self._watch.cancel()
 
@@ -83,6 +86,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._began = False
+        self._read = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -122,6 +126,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         self._upgrading = False
         self._head_bytes = 0
+        self._first_read = self._read
         self._window_start = self.loop.time()
         if self._watch is None:
             self._watch = self.loop.call_later(self.window, self._look)
@@ -129,27 +134,41 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; never a trailer, which comes behind the body and would pass for one of the request's headers."""
         if self._phase is not _Phase.BODY:
-            super().on_header(name, value)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Check the head, then let the application have the request."""
-        self._check_head()
-        if self.parser.should_upgrade():
+        parser, scope = self.parser, self.scope
+        method, version = parser.get_method(), parser.get_http_version()
+        self._check_head(method, version)
+        if parser.should_upgrade():
             self._upgrading = True
             return
         self._phase = _Phase.BODY
         self._body_bytes = 0
         self._around = 0
-        if self._is_idle and (answer := self._turning_away()) is not None:
+        if self._is_idle and (answer := self._turning_away(method)) is not None:
             self._turned_away = answer
             return
-        super().on_headers_complete()
-        cut = partial(self._cut, self.cycle)
-        self.scope["extensions"] = {"litestar_gateway": {"cut": cut}}
-        if len(self.pipeline) > WAITING:
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"], scope["http_version"] = method.decode("ascii"), version
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + url.path
+        scope["query_string"] = url.query or b""
+        cycle = Cycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        own: dict[object, object] = {"cut": partial(self._cut, cycle), "line": cycle}
+        scope["extensions"] = {"litestar_gateway": own}
+        if method == b"HEAD":
+            del own["line"]  # it would write the body
+        waits = not self._is_idle
+        self.cycle = cycle
+        if not waits:
+            self._start_asgi_task(cycle, self.app)
+            return
+        if len(self.pipeline) >= WAITING:
             raise _RequestRefusedError(400, "Too many requests at once on one connection.")
-        if self.pipeline:
-            self.flow.resume_reading()  # uvicorn stops here, and would not see that the client leaves
+        self.pipeline.appendleft((cycle, self.app))  # and read on, to see that the client leaves
 
     def on_body(self, body: bytes) -> None:
         """Some of a request's body."""
@@ -173,31 +192,36 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        assert isinstance(cycle, Cycle)
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _check_head(self) -> None:
-        if len(self.headers) > HEADERS:
+    def _check_head(self, method: bytes, version: str) -> None:
+        headers = self.headers
+        if len(headers) > HEADERS:
             raise _RequestRefusedError(431, f"The request has more than {HEADERS} headers.")
-        size, hosts, codings = len(self.url), 0, []
-        for name, value in self.headers:
-            size += len(name) + len(value) + 4
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding":
-                codings.append(value.lower())
-        if size > HEAD_LIMIT:
+        # It is no larger than the reads that brought it: the first one, those in between, and this one.
+        if self._first_read + self._head_bytes + self._read > HEAD_LIMIT and self._head_size() > HEAD_LIMIT:
             raise _RequestRefusedError(431, "The request's headers are too large.")
-        version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise _RequestRefusedError(400, "The HTTP version is not 1.1.")
-        if self.parser.get_method() == b"CONNECT":
+        if method == b"CONNECT":
             raise _RequestRefusedError(400, "This is no proxy.")
+        fields = dict(headers)
+        hosts = 1 if b"host" in fields else 0
+        codings = [fields[b"transfer-encoding"].lower()] if b"transfer-encoding" in fields else []
+        if len(fields) != len(headers):  # some name comes twice
+            hosts = sum(name == b"host" for name, _ in headers)
+            codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
         if hosts > 1 or (not hosts and version == "1.1"):
             raise _RequestRefusedError(400, "A request needs exactly one Host header.")
         # Anything else next to "chunked" is read differently by somebody else on the way (request smuggling).
         if codings and (codings != [b"chunked"] or version == "1.0"):
             raise _RequestRefusedError(400, "The Transfer-Encoding is not understood.")
+        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Serve the request as if it had not asked for another protocol; llhttp would drop its body."""
@@ -215,13 +239,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Nothing is being answered on this connection."""
         return self._running is None or self._running.response_complete
 
-    def _turning_away(self) -> bytes | None:
+    def _turning_away(self, method: bytes) -> bytes | None:
         """The answer of an application that has no room for this request, before anything is made of it.
 
         A refusal must cost next to nothing: at three times the load that can be carried two of three requests get one.
         """
         turning_away = getattr(self.app, "turning_away", None)
-        if turning_away is None or self.expect_100_continue or self.parser.get_method() != b"POST":
+        if turning_away is None or self.expect_100_continue or method != b"POST":
             return None
         refused: Refusal | None = turning_away(self.url.partition(b"?")[0].decode("ascii", "replace"))
         if refused is None:
@@ -282,8 +306,7 @@ class HttpProtocol(HttpToolsProtocol):
                 running.keep_alive = False  # what is refused came after a complete request: that is still answered
                 self.flow.resume_reading()
                 return
-            running.disconnected = True
-            running.message_event.set()
+            running.leave()
         if running is None or running.response_complete or not running.response_started:
             path = self.url.decode("ascii", "replace").partition("?")[0]
             self.transport.write(written(refusal(path, status, message), ("connection", "close")))
@@ -293,8 +316,9 @@ class HttpProtocol(HttpToolsProtocol):
         """uvicorn's own refusals, in our words."""
         self._refuse(400, msg)
 
-    def _cut(self, cycle: RequestResponseCycle) -> None:
+    def _cut(self, cycle: Cycle) -> None:
         if not cycle.response_complete:
+            cycle.flush()
             cycle.disconnected = True  # so that uvicorn does not report an incomplete response as an error
             self._close()
 
