@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from seeding import seed
 
 from gateway.testing.running import RunningGateway
@@ -27,10 +29,21 @@ class Reloading:
         """Reload, and wait until the old generation has closed."""
         self._gateway.send(signal.SIGHUP)
         self._published += 1
-        async with asyncio.timeout(60):
-            for event in ("generation_published", "generation_closed"):
-                while self._gateway.log.count(event) < self._published:
-                    await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(60):
+                for event in ("generation_published", "generation_closed"):
+                    while self._gateway.log.count(event) < self._published:
+                        await asyncio.sleep(0.02)
+        except TimeoutError:
+            pytest.fail(f"reload {self._published} did not end; the gateway said:\n{self._gateway.log}")
+
+
+@pytest.fixture(autouse=True)
+def hears_hangups() -> Iterator[None]:
+    """Also where the tests run under `nohup`, which has the gateway ignore SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 async def test_a_reload_leaves_nothing_of_the_old_generation(tmp_path: Path) -> None:
