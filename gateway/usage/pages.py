@@ -137,16 +137,20 @@ def count_all(pages: sqlite3.Connection) -> int:
 
 
 def adopt(pages: sqlite3.Connection, orphan: Path) -> int:
-    """Take over everything of a journal nobody writes any more; attempts that only began are settled as they are."""
+    """Take over everything of a journal nobody writes any more; attempts that only began are settled as they are.
+
+    Without all its tables it holds nothing: its worker was killed while it made them.
+    """
     pages.execute("ATTACH DATABASE ? AS orphan", (str(orphan),))
     try:
         pages.execute("BEGIN IMMEDIATE")
         try:
             before = count_settled(pages)
-            rows = [
-                *pages.execute("SELECT attempt_id, record FROM orphan.settled ORDER BY number"),
-                *pages.execute("SELECT attempt_id, record FROM orphan.begun"),
-            ]
+            tables = {name for (name,) in pages.execute("SELECT name FROM orphan.sqlite_master WHERE type = 'table'")}
+            rows: list[tuple[str, str]] = []
+            if {"settled", "begun"} <= tables:
+                rows += pages.execute("SELECT attempt_id, record FROM orphan.settled ORDER BY number")
+                rows += pages.execute("SELECT attempt_id, record FROM orphan.begun")
             for _, record in rows:
                 _decode(record)
             pages.executemany("INSERT OR IGNORE INTO settled (attempt_id, record) VALUES (?, ?)", rows)

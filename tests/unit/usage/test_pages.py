@@ -71,3 +71,16 @@ def test_an_orphan_with_a_record_nobody_can_read_is_refused_whole(pages, tmp_pat
     with pytest.raises(sqlite3.DataError, match="cannot be read"):
         adopt(pages, orphan)
     assert after(pages, "sink", 10) == []
+
+
+@pytest.mark.parametrize("tables", [0, 1, 2])
+def test_an_orphan_whose_worker_was_killed_while_it_made_it_holds_nothing(pages, tmp_path, tables):
+    orphan = tmp_path / "orphan.sqlite"
+    whole = open_pages(tmp_path / "whole.sqlite")
+    made = [sql for (sql,) in whole.execute("SELECT sql FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'")]
+    whole.close()
+    begun = sqlite3.connect(orphan)
+    for sql in made[:tables]:
+        begun.execute(sql)
+    begun.close()
+    assert adopt(pages, orphan) == 0
