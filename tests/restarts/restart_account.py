@@ -56,7 +56,7 @@ def _row(found: Any) -> Row:
 def account(
     asked: Sequence[Asked],
     told: Iterable[Told],
-    killed: Mapping[int, float],
+    killed: Mapping[str, float],
     rows: Sequence[Row],
     window: float,
     settling: float | None = None,
@@ -89,7 +89,7 @@ def account(
 
 def _holes(asked: Sequence[Asked], rows: Mapping[str, Any]) -> Iterable[str]:
     """Attempts are noted in their order: one without a row is newer than all of its process that have one."""
-    noted: set[int] = set()
+    noted: set[str] = set()
     for one in sorted(asked, key=lambda one: -one.began):
         if one.exchange in rows:
             noted.add(one.process)
@@ -114,7 +114,7 @@ def _flaw(row: Row, killed: bool) -> str:
 
 
 def _judged(
-    answer: Told, rows: Sequence[Row], asker: Mapping[str, Asked], killed: Mapping[int, float], window: float
+    answer: Told, rows: Sequence[Row], asker: Mapping[str, Asked], killed: Mapping[str, float], window: float
 ) -> Iterable[str]:
     """What an answer says that is not true, or that its row does not say."""
     if not answer.visible:

@@ -21,9 +21,11 @@ import msgspec
 from contextlib import asynccontextmanager
 from gateway import hookimpl
 
+PROCESS = f"{os.getpid()}-{time.monotonic_ns()}"
+
 class Mark:
     async def transform(self, request, exchange):
-        mark = json.dumps(f"{exchange.id} {os.getpid()} {time.monotonic()}")
+        mark = json.dumps(f"{exchange.id} {PROCESS} {time.monotonic()}")
         return request.with_fields(user=msgspec.Raw(mark.encode()))
 
 @hookimpl
@@ -35,7 +37,7 @@ def lifespan():
     @asynccontextmanager
     async def life():
         reader, writer = await asyncio.open_connection("127.0.0.1", int(os.environ["MARK_PORT"]))
-        writer.write(f"GET /starts/{os.getpid()} HTTP/1.1\\r\\nconnection: close\\r\\n\\r\\n".encode())
+        writer.write(f"GET /starts/{PROCESS} HTTP/1.1\\r\\nconnection: close\\r\\n\\r\\n".encode())
         await reader.read()
         writer.close()
         await writer.wait_closed()
@@ -48,7 +50,8 @@ class Asked(NamedTuple):
     """One request of an upstream: an attempt that certainly began."""
 
     exchange: str
-    process: int
+    process: str
+    """Its number and when it began, because the system gives numbers again."""
     began: float
     """When its worker was about to begin it, by the clock that all processes share (`time.monotonic()`, Linux)."""
 
@@ -72,7 +75,7 @@ class Teller(LoopbackServer):
         self._go_on = asyncio.Event()
         self.on_asked: Callable[[Asked], None] = lambda asked: None
         """Called before an answer begins."""
-        self.on_start: Callable[[int], None] = lambda process: None
+        self.on_start: Callable[[str], None] = lambda process: None
         """Called when a worker starts: it has opened the database, and not yet its journal."""
 
     def go_on(self) -> None:
@@ -82,11 +85,11 @@ class Teller(LoopbackServer):
     async def answer(self, request: ReceivedRequest, connection: Connection) -> None:
         """Note who asks, and tell."""
         if request.target.startswith("/starts/"):
-            self.on_start(int(request.target.rpartition("/")[2]))
+            self.on_start(request.target.rpartition("/")[2])
             connection.reply(200, b"{}")
             return
         exchange, process, began = request.json()["user"].split()
-        asked = Asked(exchange, int(process), float(began))
+        asked = Asked(exchange, process, float(began))
         self.asked.append(asked)
         self.on_asked(asked)
         if self.held and request.target.startswith("/silent/"):

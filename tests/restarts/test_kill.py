@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ WORKERS = int(os.environ.get("KILL_WORKERS", "2"))
 SEED = int(os.environ.get("KILL_SEED", "0")) or random.randrange(2**32)
 HANG = 100
 """Seconds within which the next worker has to be killed."""
+SHOWN_EVERY = 50
 EARLY = 8
 """One worker in so many is killed while it starts."""
 WARM = """
@@ -68,12 +70,12 @@ class Killer:
     """Kills workers: each after some attempts of its own, or while it starts."""
 
     def __init__(self, teller: Teller, kills: int, chance: random.Random) -> None:
-        self.killed: dict[int, float] = {}
+        self.killed: dict[str, float] = {}
         self.early = 0
         self._kills = kills
         self._chance = chance
-        self._left: dict[int, int] = {}
-        self._heirs: set[int] = set()
+        self._left: dict[str, int] = {}
+        self._heirs: set[str] = set()
         self._inherited = False
         self._progress = asyncio.Event()
         teller.on_asked = self._asked
@@ -95,21 +97,23 @@ class Killer:
         if left == 1:
             asyncio.get_running_loop().call_later(self._chance.uniform(0, 0.05), self._kill, asked.process)
 
-    def _starts(self, process: int) -> None:
+    def _starts(self, process: str) -> None:
         if len(self.killed) == self._kills:
             self._heirs.add(process)
         # The first workers have to live: the gateway is ready when one of them is.
         if self.killed and not self._chance.randrange(EARLY):
             asyncio.get_running_loop().call_later(self._chance.uniform(0, 0.1), self._kill_early, process)
 
-    def _kill_early(self, process: int) -> None:
+    def _kill_early(self, process: str) -> None:
         self.early += self._kill(process)
 
-    def _kill(self, process: int) -> bool:
+    def _kill(self, process: str) -> bool:
         if process in self.killed or len(self.killed) == self._kills:
             return False
         self.killed[process] = time.monotonic()
-        os.kill(process, signal.SIGKILL)
+        os.kill(int(process.partition("-")[0]), signal.SIGKILL)
+        if len(self.killed) % SHOWN_EVERY == 0:
+            print(f"{len(self.killed)} of {self._kills} killed", flush=True)
         self._progress.set()
         return True
 
@@ -128,8 +132,9 @@ async def killing(data_dir: Path, environ: dict[str, str], kills: int) -> tuple[
             load = Load(gateway.client, key, clients=4 * WORKERS)
             try:
                 await killer.done()
-            finally:
-                await load.end()
+            except TimeoutError:
+                pytest.fail(_stuck(killer, load, gateway))
+            await load.end()
             assert await gateway.stop() == 0
             assert "Traceback" not in gateway.log
     assert list((data_dir / "usage").iterdir()) == []  # no journal is left that nobody has taken over
@@ -138,6 +143,14 @@ async def killing(data_dir: Path, environ: dict[str, str], kills: int) -> tuple[
     if window == 0.0:
         assert judged.young == []
     return judged, killer
+
+
+def _stuck(killer: Killer, load: Load, gateway: RunningGateway) -> str:
+    """What is known where no worker could be killed for too long."""
+    since = time.monotonic() - HANG
+    answers = Counter(answer.detail for answer in load.told if answer.at > since)
+    log = "\n".join(gateway.log.splitlines()[-20:])
+    return f"KILL_SEED={SEED}: {len(killer.killed)} killed, then none for {HANG} s\nanswers: {answers}\n{log}"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ NAMES = [f"{number:04x}" * 8 for number in range(1, 6)]
 """Two of a process that lives, and three of one that was killed: answered, running, and begun just before."""
 ASKED = [
     Asked(name, process, began)
-    for name, process, began in zip(NAMES, [1, 1, 2, 2, 2], [8, 9, 9, 9.5, 9.99], strict=True)
+    for name, process, began in zip(NAMES, ["one", "one", "two", "two", "two"], [8, 9, 9, 9.5, 9.99], strict=True)
 ]
 OK = [Row(name, "ok", 200, "stop", "reported", tokens(name)) for name in NAMES]
 LOST = [Row(name, "lost", None, None, "none", (None, None)) for name in NAMES]
@@ -20,7 +20,7 @@ CUT = Told(NAMES[3], 200, False, True, KILLED_AT, "")
 
 
 def judged(asked=ASKED, told=(*TOLD, CUT), rows=ROWS, window=0.05):
-    return account(asked, told, {2: KILLED_AT}, rows, window)
+    return account(asked, told, {"two": KILLED_AT}, rows, window)
 
 
 def test_a_history_that_keeps_the_promise_is_right():
@@ -39,8 +39,8 @@ def test_an_attempt_that_was_noted_and_never_dialled_is_counted_apart():
 def test_of_what_ended_just_before_the_kill_the_end_may_be_unknown():
     rows = [OK[0], OK[1], LOST[2], LOST[3], LOST[4]]
     told = [*TOLD[:2], Told(NAMES[2], 200, True, True, KILLED_AT - 0.01, "")]
-    assert account(ASKED, told, {2: KILLED_AT}, rows, 0.0, 0.05).wrong == []
-    assert "its row says lost" in "".join(account(ASKED, told, {2: KILLED_AT}, rows, 0.0, 0.0).wrong)
+    assert account(ASKED, told, {"two": KILLED_AT}, rows, 0.0, 0.05).wrong == []
+    assert "its row says lost" in "".join(account(ASKED, told, {"two": KILLED_AT}, rows, 0.0, 0.0).wrong)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_of_what_ended_just_before_the_kill_the_end_may_be_unknown():
         ({"window": 0.0}, "no row 0.010 s"),
         ({"rows": [OK[0], OK[1], OK[2]]}, "no row 0.500 s"),
         ({"rows": [OK[1], OK[2], LOST[3]]}, "no row"),
-        ({"rows": [OK[0], OK[1], LOST[3]], "window": 5}, "a later attempt of process 2 has one"),
+        ({"rows": [OK[0], OK[1], LOST[3]], "window": 5}, "a later attempt of process two has one"),
         ({"rows": [*ROWS, OK[0]]}, "1 attempts, 2 rows"),
         ({"rows": [*ROWS, Row("f" * 32, *OK[0][1:])]}, "nobody asked"),
         ({"rows": [OK[0]._replace(tokens=(1, None)), *ROWS[1:]]}, "torn"),
