@@ -57,6 +57,12 @@ class RunningGateway:
         return self._process.pid
 
     @property
+    def ended(self) -> bool:
+        """Whether the server's process has ended, asked to or by itself."""
+        assert self._process is not None
+        return self._process.returncode is not None
+
+    @property
     def log(self) -> str:
         """All that the server has printed so far."""
         return self._log_path.read_text(encoding="utf-8", errors="replace")

@@ -28,7 +28,7 @@ from gateway.registry import Database, KeyStore
 from gateway.settings import load_settings
 from gateway.testing.client import RawResponse
 from gateway.testing.loopback import LoopbackServer
-from gateway.testing.running import RunningGateway
+from gateway.testing.running import GatewayFailed, RunningGateway
 
 FOLDER = Path(__file__).parent
 WORKERS = 2
@@ -93,8 +93,8 @@ class World:
         self._gateway.send(signal.SIGHUP)
 
     def workers(self) -> list[int]:
-        """The serving processes."""
-        return children(self._gateway.pid)
+        """The serving processes; none where the server has ended."""
+        return [] if self._gateway.ended else children(self._gateway.pid)
 
     def late(self) -> float:
         """How late sleepers are woken just now."""
@@ -211,13 +211,16 @@ class World:
             "ends": lambda: ender(self, plan.ends(seed), over),
             "changes": lambda: changer(self, plan.changes(seed), over, self._database),
         }
-        async with asyncio.TaskGroup() as group:
-            for number, actor in enumerate(actors):
-                group.create_task(actor.run(plan.asks(seed, number, self._script), over, self._begin))
-            for name in sorted(self._acts):
-                group.create_task(acts[name]())
-            await self._tell(seconds, actors)
-            over.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, actor in enumerate(actors):
+                    group.create_task(actor.run(plan.asks(seed, number, self._script), over, self._begin))
+                for name in sorted(self._acts):
+                    group.create_task(acts[name]())
+                await self._tell(seconds, actors)
+                over.set()
+        except* GatewayFailed as failed:  # a finding as any other: the seed replays it
+            self.history.left += [f"server {self._servers}: {error}" for error in failed.exceptions]
         self.history.clients += [client for actor in actors for client in actor.seen]
 
     async def _tell(self, seconds: float, actors: Sequence[Actor]) -> None:
@@ -225,6 +228,9 @@ class World:
         end = (began := time.monotonic()) + seconds
         while (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(TELL, left))
+            async with self.ending:  # nobody stops it just now
+                if self._gateway.ended:
+                    raise GatewayFailed(f"ended by itself\n{self._gateway.log[-2000:]}")
             requests = sum(len(actor.seen) for actor in actors)
             print(
                 f"{time.monotonic() - began:.0f} of {seconds:.0f} s: {requests} requests, "
@@ -270,6 +276,8 @@ class World:
         found: list[Holding] = []
         for _ in range(int(self._patience)):
             found = await self._holdings()
+            if self._gateway.ended:
+                break
             if len(found) == WORKERS and not any(
                 one.tasks > most["tasks"] or one.files > most["files"] or one.clients for one in found
             ):
