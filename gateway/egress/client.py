@@ -76,7 +76,7 @@ class EgressClient:
         `host`, framing, connection and `accept-encoding` headers are this door's own; a caller's are left out.
         Raises `InvalidUpstreamUrl`; `UpstreamUnreachable` and its kinds, `StaleConnection` for a pooled connection
         that had died; `UpstreamTimeout`; `UpstreamBroken` for a head that announces a compressed body;
-        `Overloaded` when no connection became free. Cancelling closes the socket.
+        `Overloaded` when no connection became free, or none could be opened. Cancelling closes the socket.
         """
         if self._closed:
             raise not_dialled("the egress client is closed")

@@ -1,15 +1,19 @@
 """Making a connection: guarded, inside one limit of time, closed at once when the caller goes away."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from gateway.egress.connection import Connection
-from gateway.egress.faults import connect_timed_out, not_dialled, tls_failed, unreachable
+from gateway.egress.faults import connect_timed_out, not_dialled, overloaded, tls_failed, unreachable
 from gateway.egress.guard import Guard
 from gateway.egress.url import Target
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What this process or machine has too little of: nothing that the upstream could help."""
 
 
 class Dialer:
@@ -25,7 +29,7 @@ class Dialer:
         """A connection to the target before `until`, names resolved and TLS spoken.
 
         Raises `UpstreamConnectTimeout`, `UpstreamTlsError`, `UpstreamUnreachable`; a denied address is told exactly
-        like a refused connection, but is not retryable.
+        like a refused connection, but is not retryable. Raises `Overloaded` where no descriptor is free.
         """
         try:
             async with asyncio.timeout_at(until):
@@ -42,7 +46,7 @@ class Dialer:
         except TimeoutError as error:
             raise connect_timed_out() from error
         except OSError as error:
-            raise unreachable(str(error)) from error
+            raise (overloaded() if error.errno in _OURS else unreachable(str(error))) from error
 
     async def _allowed(self, target: Target) -> Sequence[str]:
         try:

@@ -1,12 +1,17 @@
 """Connections are reused, never across tenants or origins, and never dead or over the limit."""
 
 import asyncio
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from gateway.domain import Timeouts
 from gateway.egress import EgressClient, EgressPolicy
 from gateway.errors import Overloaded, StaleConnection, UpstreamReset, UpstreamUnreachable
+from gateway.routing.ailment import ailment_of
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 
@@ -216,3 +221,26 @@ async def test_a_closed_client_closes_its_connections_and_sends_nothing(serve, r
         await upstream.visits[0].gone.wait()
         with pytest.raises(UpstreamUnreachable):
             await client.send("GET", upstream.url)
+
+
+@contextmanager
+def no_descriptor_free() -> Iterator[None]:
+    """This process may open nothing more: the next one the kernel would give lies above the limit."""
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_lack_of_descriptors_is_the_gateways_own_fault(serve, answer, client) -> None:
+    async with serve(answer(OK)) as upstream:
+        with no_descriptor_free(), pytest.raises(Overloaded) as caught:
+            await turn(client, upstream.url)
+        assert ailment_of(caught.value) is None  # the upstream's health is not touched
+        assert caught.value.retry_after == 1.0
+        assert client.open_connections == 0
+        assert await turn(client, upstream.url) == b"hi"
