@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from gateway.domain import Attempt, Timeouts
+from gateway.domain import Attempt
 from gateway.errors import GatewayError, Headers, UpstreamBroken
 from gateway.events import Cause, Failure
 from gateway.pipeline.calls import StrayCancellation, cancelled_by_us
@@ -22,6 +22,8 @@ LINGER = 0.2
 """Seconds in which the rest of a finished HTTP message may arrive, so that its connection can be kept."""
 PING = 15.0
 """Seconds of silence after which the client is sent a keep-alive, where its dialect has one."""
+SOON = 0.05
+"""Seconds between two looks at a limit that is over while it is not the upstream who is waited for."""
 SLOW_CLIENT = 60.0
 """Seconds without one read by the client after which its stream is given up."""
 
@@ -46,12 +48,14 @@ class Pump:
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._body: ByteStream | None = None
         self._reader_task: asyncio.Task[None] | None = None
-        self._timers: list[asyncio.TimerHandle] = []
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self._slow_timer: asyncio.TimerHandle | None = None
-        self._ping_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._last_read = time.monotonic()
+        self._slow_since: float | None = None
+        """When the client's buffer became full."""
+        self._ping = b""
+        self._last_ping = 0.0
         self._lingering = False
+        self._complete = False
         self._finishing = False
         self._cutting = False
         self.cause: Cause | None = None
@@ -62,15 +66,19 @@ class Pump:
     async def run_bytes(self, body: ByteStream) -> None:
         """Relay the body of an HTTP response."""
         self._body = body
-        self._arm()
         try:
             body.start(self)
-            await self._done
+            if not self._done.done():
+                if self._timer is None:
+                    self._arm()
+                await self._done
             await self._drain()
         finally:
             self._disarm()
             if not self._lingering:
                 body.close()
+            elif not self._complete:
+                self._loop.call_later(LINGER, body.close)
 
     async def run_events(self, upstream: EventUpstream) -> None:
         """Relay the events of a provider that has no bytes to show."""
@@ -116,14 +124,16 @@ class Pump:
         relay = self._relay
         if relay.closed:
             self._settle(out)
-        elif out or (relay.open and not self._outlet.started):
+            return
+        if out or (relay.open and not self._outlet.started):
             self._write(out)
         if relay.answer.finish and not self._finishing and relay.answer.complete:
             self._finishing = True
-            self._wait_for_silence(AFTER_FINISH)
+            self._arm()
 
     def end(self, error: GatewayError | None) -> None:
         """No more bytes."""
+        self._complete = True
         if self._lingering and self._body is not None:
             self._body.close()
         if self._done.done():
@@ -178,24 +188,28 @@ class Pump:
 
     def _write(self, out: bytes) -> None:
         outlet = self._outlet
-        if not outlet.started:
+        opens = not outlet.started
+        if opens:
             self._opened()
         if out:
             outlet.write(out)
         else:
             outlet.flush()
-        if outlet.waiting and self._slow_timer is None:
+        if outlet.waiting and self._slow_since is None:
             if self._body is not None:
                 self._body.pause()
-            self._slow_timer = self._loop.call_later(SLOW_CLIENT, self.stop, Cause.CLIENT_SLOW)
+            self._slow_since = time.monotonic()
             outlet.on_drained = self._go_on
+            self._arm()
+        elif opens:
+            self._arm()
 
     def _go_on(self) -> None:
-        if self._slow_timer is not None:
-            self._slow_timer.cancel()
-            self._slow_timer = None
+        self._slow_since = None
         self._last_read = time.monotonic()
         self._resume()
+        if not self._done.done():
+            self._arm()
 
     def _resume(self) -> None:
         if self._body is not None and not self._done.done():
@@ -206,9 +220,8 @@ class Pump:
         self._answered(self._attempt)
         self._relay.opened(self._attempt.exchange)
         self._outlet.start(200, (*self._headers, *answer_headers(self._attempt.exchange)), length)
-        self._wait_for_silence(self._attempt.model.timeouts.idle)
-        if length is None and (ping := self._relay.ping):
-            self._ping_timer = self._loop.call_later(PING, self._keep_alive, ping)
+        if length is None:
+            self._ping = self._relay.ping
 
     def _settle(self, out: bytes) -> None:
         """The answer ended: write what is left, end or cut the response, and let `run` return."""
@@ -231,52 +244,62 @@ class Pump:
         if self._body is not None and self._relay.answer.ended:
             self._lingering = True
             self._body.resume()
-            self._loop.call_later(LINGER, self._body.close)
 
     # -- time --
 
     def _arm(self) -> None:
-        limits: Timeouts = self._attempt.model.timeouts
-        spent = time.monotonic() - self._attempt.started
-        self._timers = [
-            self._loop.call_later(max(0.0, limits.first - spent), self._first),
-            self._loop.call_later(max(0.0, limits.total - spent), self.stop, Cause.DEADLINE),
-        ]
+        """Look again when the first limit may be over. One timer for all of them, and none for a read."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(max(self._due() - time.monotonic(), SOON), self._look)
 
     def _disarm(self) -> None:
-        for timer in (*self._timers, self._idle_timer, self._slow_timer, self._ping_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _due(self) -> float:
+        """When the next limit would be over if nothing came until then."""
+        limits, started = self._attempt.model.timeouts, self._attempt.started
+        if not self._relay.open:
+            return started + min(limits.first, limits.total)
+        due = started + limits.total
+        if self._slow_since is not None:
+            return min(due, self._slow_since + SLOW_CLIENT)  # nothing else is over before the client reads again
+        if self._ping:
+            due = min(due, max(self._last_read, self._last_ping) + PING)
+        return min(due, self._last_read + self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that an upstream may be silent."""
+        return AFTER_FINISH if self._finishing else self._attempt.model.timeouts.idle
 
     @property
     def _busy(self) -> bool:
         """It is not the upstream who is waited for."""
         return self._outlet.waiting
 
-    def _keep_alive(self, ping: bytes) -> None:
-        """Proxies between here and the client end a stream that says nothing for long."""
-        silent = time.monotonic() - self._last_read
-        if silent >= PING and not self._outlet.waiting:
-            self._outlet.write(ping)
-            silent = 0.0
-        self._ping_timer = self._loop.call_later(max(PING - silent, 0.05), self._keep_alive, ping)
+    def _look(self) -> None:
+        now = time.monotonic()
+        if (over := self._over(now)) is not None:
+            self.stop(over)
+            return
+        if self._ping and now >= max(self._last_read, self._last_ping) + PING and not self._outlet.waiting:
+            # Proxies between here and the client end a stream that says nothing for long.
+            self._last_ping = now
+            self._outlet.write(self._ping)
+        self._arm()
 
-    def _first(self) -> None:
+    def _over(self, now: float) -> Cause | None:
+        """The limit that is over."""
+        limits, started = self._attempt.model.timeouts, self._attempt.started
+        if now >= started + limits.total:
+            return Cause.DEADLINE
         if not self._relay.open:
-            self.stop(Cause.FIRST_TIMEOUT)
-
-    def _wait_for_silence(self, seconds: float) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._idle_timer = self._loop.call_later(seconds, self._idle)
-
-    def _idle(self) -> None:
-        limit = AFTER_FINISH if self._finishing else self._attempt.model.timeouts.idle
-        silent = time.monotonic() - self._last_read
-        if silent >= limit and not self._busy:
-            self.stop(Cause.IDLE)
-        else:
-            self._wait_for_silence(max(limit - silent, 0.05))
+            return Cause.FIRST_TIMEOUT if now >= started + limits.first else None
+        if self._slow_since is not None and now >= self._slow_since + SLOW_CLIENT:
+            return Cause.CLIENT_SLOW
+        return Cause.IDLE if now >= self._last_read + self._patience and not self._busy else None
 
 
 def failure_of(error: Exception) -> Failure:
