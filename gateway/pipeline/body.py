@@ -3,6 +3,8 @@
 from gateway.errors import InvalidRequest, RequestTooLarge
 from gateway.protocols import Receive, Scope
 
+_OF_THE_BODY = frozenset((b"content-length", b"content-encoding"))
+
 
 class ClientLeft(Exception):
     """The client closed its connection; there is nobody to answer."""
@@ -11,6 +13,8 @@ class ClientLeft(Exception):
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body; raises `RequestTooLarge` as soon as that is known, `ClientLeft` when it will never be whole."""
     for name, value in scope["headers"]:
+        if name not in _OF_THE_BODY:
+            continue
         if name == b"content-length" and int(value) > limit:
             raise _too_large(limit)
         if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):

@@ -5,6 +5,8 @@ from gateway.errors import AmbiguousCredentials
 from gateway.protocols import Scope
 from gateway.secrets import Secret
 
+_CARRIERS = frozenset((b"authorization", b"x-api-key", b"api-key", b"cookie"))
+
 
 def credentials_of(scope: Scope) -> Credentials:
     """What the request brought to prove who sent it.
@@ -14,6 +16,8 @@ def credentials_of(scope: Scope) -> Credentials:
     tokens: set[str] = set()
     cookie = ""
     for name, value in scope["headers"]:
+        if name not in _CARRIERS:
+            continue
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").strip().partition(" ")
             if scheme.lower() == "bearer" and token.strip():
