@@ -72,13 +72,13 @@ class Pump:
                 if self._timer is None:
                     self._arm()
                 await self._done
-            await self._drain()
         finally:
             self._disarm()
-            if not self._lingering:
-                body.close()
-            elif not self._complete:
+            if self._lingering and not self._complete:
                 self._loop.call_later(LINGER, body.close)
+            else:
+                body.close()
+        await self._drain()
 
     async def run_events(self, upstream: EventUpstream) -> None:
         """Relay the events of a provider that has no bytes to show."""
@@ -86,11 +86,11 @@ class Pump:
         self._reader_task = self._loop.create_task(self._iterate(upstream))
         try:
             await self._done
-            await self._drain()
         finally:
             self._disarm()
             self._reader_task.cancel()
             await asyncio.wait([self._reader_task])
+        await self._drain()
 
     def stop(self, cause: Cause) -> None:
         """End the stream from outside: shutdown, a client that is gone or too slow."""
