@@ -11,16 +11,13 @@ if TYPE_CHECKING:
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "pause", "error", "other"]
 
 
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """One event of an upstream's wire: `raw` as it came, `data` inside it, `name` of a named event."""
 
-    __slots__ = ("data", "name", "raw")
-
-    def __init__(self, raw: bytes, data: bytes | None, name: str | None = None) -> None:
-        self.raw = raw
-        self.data = data
-        """None when the frame carries no data (a comment)."""
-        self.name = name
+    raw: bytes
+    data: bytes | None
+    """None when the frame carries no data (a comment)."""
+    name: str | None = None
 
 
 class FrameTooLarge(Exception):

@@ -20,7 +20,7 @@ _LONGEST_FIELD = len(b"event:")
 class Intake:
     """Reads one attempt's answer; what kind of body it is, is judged by content type and first bytes."""
 
-    __slots__ = ("_cut", "_dialect", "_framing", "_lenient", "_pieces", "_reader", "_size", "body_limit")
+    __slots__ = ("_dialect", "_framing", "_lenient", "_pieces", "_reader", "_size", "body_limit", "cut")
 
     def __init__(self, dialect: UpstreamDialect, *, content_type: str, lenient: bool) -> None:
         self._dialect = dialect
@@ -31,7 +31,11 @@ class Intake:
         self.body_limit = BODY_LIMIT
         self._pieces: list[bytes] = []
         self._size = 0
-        self._cut: Callable[[bytes], list[Frame]] = self._first_cut(content_type.partition(";")[0].strip().lower())
+        self.cut: Callable[[bytes], list[Frame]] = self._first_cut(content_type.partition(";")[0].strip().lower())
+        """The frames that some bytes complete, none of an answer that is no stream; raises `FrameTooLarge`.
+
+        Another one as soon as it is known what the answer is.
+        """
 
     @property
     def reader(self) -> Reader:
@@ -47,17 +51,10 @@ class Intake:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
 
-    def cut(self, data: bytes) -> list[Frame]:
-        """The frames that `data` completed, none of an answer that is no stream.
-
-        Raises `FrameTooLarge` when an event or a body is larger than it may be.
-        """
-        return self._cut(data)
-
     def feed(self, data: bytes) -> list[Event]:
         """The events of the frames that `data` completed; a partial frame waits."""
         try:
-            return self._read(self._cut(data))
+            return self._read(self.cut(data))
         except FrameTooLarge:
             return [too_large()]
 
@@ -96,11 +93,11 @@ class Intake:
 
     def _decide(self, *, stream: bool) -> list[Frame]:
         if not stream:
-            self._cut = self._keep
+            self.cut = self._keep
             return []
         data, self._pieces = self.body, []
-        self._cut = self._streaming()
-        return self._cut(data)
+        self.cut = self._streaming()
+        return self.cut(data)
 
     def _keep(self, data: bytes) -> list[Frame]:
         self._pieces.append(data)

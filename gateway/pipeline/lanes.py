@@ -72,7 +72,7 @@ class ExactRelay(Relay):
     observes more.
     """
 
-    __slots__ = ("_look", "_naming", "_pick", "_withholds_usage")
+    __slots__ = ("_flows", "_look", "_naming", "_pick", "_source", "_withholds_usage")
 
     def __init__(
         self,
@@ -87,6 +87,9 @@ class ExactRelay(Relay):
         super().__init__(intake, writer, answer, observers=observers, lane="exact")
         self._naming = naming
         assert intake is not None
+        self._source = intake
+        self._flows = False
+        """Nothing is held any more."""
         read: _Look = intake.reader.read
         self._look: _Look = read
         skim: _Look = getattr(intake.reader, "skim", read)
@@ -95,16 +98,12 @@ class ExactRelay(Relay):
 
     def feed(self, data: bytes) -> bytes:
         """The frames that `data` completed, as they came."""
-        if self.closed:
-            return b""
-        assert self._intake is not None
         try:
-            frames = self._intake.cut(data)
+            frames = self._source.cut(data)
         except FrameTooLarge:
             return self.take([too_large()])
-        if len(frames) == 1:
-            return self._release(self._pass(frames[0]))
-        return self._release(b"".join([self._pass(frame) for frame in frames]))
+        out = self._pass(frames[0]) if len(frames) == 1 else b"".join([self._pass(frame) for frame in frames])
+        return out if self._flows else self._release(out)
 
     def end(self, cause: Cause) -> bytes:
         """No more will come; a proper end that the upstream left out is added."""
@@ -151,11 +150,11 @@ class ExactRelay(Relay):
         return frame.raw
 
     def _release(self, out: bytes) -> bytes:
+        self._held += out
         if not self.open:
-            self._held += out
             return b""
-        if self._held:
-            out, self._held = self._held + out, b""
+        self._flows = True
+        out, self._held = self._held, b""
         return out
 
 

@@ -29,8 +29,12 @@ class Line(Protocol):
         """Begin the answer, held until there is something behind it; `length` is its body's, None for chunks."""
         ...
 
-    def write(self, body: bytes, *, more: bool) -> None:
-        """Send a piece of the body; without `more` the last one."""
+    def write(self, body: bytes) -> bool:
+        """Send a piece of the body; False where it was not, because the line is `full`."""
+        ...
+
+    def finish(self, body: bytes) -> None:
+        """Send the last piece of the body."""
         ...
 
     def flush(self) -> None:
@@ -111,16 +115,15 @@ class Outlet:
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
-        if (line := self._free_line) is not None:
-            line.write(data, more=True)
-        else:
+        line = self._line
+        if line is None or self._task is not None or not line.write(data):
             self._write({"type": "http.response.body", "body": data, "more_body": True})
 
     def finish(self, data: bytes = b"") -> None:
         """End the body properly."""
         self.finished = True
         if (line := self._free_line) is not None:
-            line.write(data, more=False)
+            line.finish(data)
         else:
             self._write({"type": "http.response.body", "body": data, "more_body": False})
         if self.on_finished is not None and self._task is None:

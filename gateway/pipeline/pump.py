@@ -117,7 +117,11 @@ class Pump:
         if self._done.done():
             return
         self._last_read = time.monotonic()
-        self._deliver(self._guarded(self._relay.feed, data))
+        try:
+            out = self._relay.feed(data)
+        except Exception as error:  # noqa: BLE001 - a named border: a dialect may be a plugin's
+            out = self._relay.fail(failure_of(error))
+        self._deliver(out)
 
     def _deliver(self, out: bytes) -> None:
         """What one read became goes to the client; the answer may have ended with it."""
@@ -188,20 +192,20 @@ class Pump:
 
     def _write(self, out: bytes) -> None:
         outlet = self._outlet
-        opens = not outlet.started
-        if opens:
-            self._opened()
-        if out:
+        if outlet.started:
             outlet.write(out)
         else:
-            outlet.flush()
+            self._opened()
+            self._arm()
+            if out:
+                outlet.write(out)
+            else:
+                outlet.flush()
         if outlet.waiting and self._slow_since is None:
             if self._body is not None:
                 self._body.pause()
             self._slow_since = time.monotonic()
             outlet.on_drained = self._go_on
-            self._arm()
-        elif opens:
             self._arm()
 
     def _go_on(self) -> None:

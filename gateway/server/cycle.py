@@ -7,6 +7,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 _WITHOUT_BODY = (204, 304)
+_WRONG_LENGTH = "The answer is not as long as was announced."
 
 
 class Cycle(RequestResponseCycle):
@@ -79,30 +80,46 @@ class Cycle(RequestResponseCycle):
             self.chunked_encoding = True
         self._head = b"".join(lines)
 
-    def write(self, body: bytes, *, more: bool) -> None:
-        """Send a piece of the body; the last one ends the answer.
+    def write(self, body: bytes) -> bool:
+        """Send a piece of the body; False where it was not, because the client does not keep up.
 
-        Raises `RuntimeError` for another length than was announced.
+        Raises `RuntimeError` for more than was announced.
         """
+        if self.flow.write_paused:
+            return self.disconnected
+        if self._head or not body or not self.chunked_encoding:
+            self._send(body, b"")
+        elif not self.disconnected:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
+    def finish(self, body: bytes) -> None:
+        """Send the last piece of the body; raises `RuntimeError` for another length than was announced."""
+        if self.disconnected:
+            return
+        if not self.chunked_encoding and self.expected_content_length != len(body):
+            raise RuntimeError(_WRONG_LENGTH)
+        self._send(body, b"0\r\n\r\n")
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _send(self, body: bytes, last: bytes) -> None:
+        """The body's piece behind a head that is held; the last chunk behind it, where it goes out in chunks."""
         if self.disconnected:
             return
         head, self._head = self._head, b""
         if self.chunked_encoding:
-            end = b"" if more else b"0\r\n\r\n"
-            data = b"%b%x\r\n%b\r\n%b" % (head, len(body), body, end) if body else head + end
+            data = b"%b%x\r\n%b\r\n%b" % (head, len(body), body, last) if body else head + last
         else:
             self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (self.expected_content_length and not more):
-                raise RuntimeError("The answer is not as long as was announced.")
+            if self.expected_content_length < 0:
+                raise RuntimeError(_WRONG_LENGTH)
             data = head + body
         if data:
             self.transport.write(data)
-        if not more:
-            self.response_complete = True
-            self.message_event.set()
-            if not self.keep_alive:
-                self.transport.close()
-            self.on_response()
 
     def flush(self) -> None:
         """Send a head that is still held."""

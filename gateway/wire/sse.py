@@ -22,7 +22,7 @@ class Sse:
     seven times faster than `b"\\r" in data` does.
     """
 
-    __slots__ = ("_begun", "_lenient", "_limit", "_pending", "_returns", "_searched", "_too_large")
+    __slots__ = ("_begun", "_lenient", "_limit", "_pending", "_plain", "_returns", "_searched", "_too_large")
 
     def __init__(self, *, lenient: bool = False, limit: int = EVENT_LIMIT) -> None:
         self._lenient = lenient
@@ -32,13 +32,15 @@ class Sse:
         """Whether the place of a byte order mark is behind us."""
         self._returns = False
         """Whether a carriage return was seen: line ends are then looked for with care."""
+        self._plain = False
+        """Whether neither what came before nor a carriage return in it says anything about what comes."""
         self._searched = 0
         """How far `_pending` is known to hold no blank line."""
         self._too_large = False
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completed. Raises `FrameTooLarge` when an event exceeds the limit."""
-        if self._pending or not self._begun or self._returns or _CR in data or len(data) > self._limit:
+        if not self._plain or _CR in data or len(data) > self._limit:
             return self._feed_carefully(data)
         if data[:6] == b"data: " and data[-2:] == b"\n\n":
             payload = data[6:-2]
@@ -51,6 +53,7 @@ class Sse:
             return self._feed_carefully(data)
         if last + 2 < len(data):
             self._pending += data[last + 2 :]
+            self._plain = False
         return [self._frame(piece + b"\n\n", piece) for piece in data[:last].split(b"\n\n") if piece]
 
     def end(self) -> list[Frame]:
@@ -68,6 +71,7 @@ class Sse:
 
     def _feed_carefully(self, data: bytes) -> list[Frame]:
         self._check()
+        self._plain = False
         pending = self._pending
         pending += data
         if not self._begun and not self._skip_mark():
@@ -82,6 +86,7 @@ class Sse:
                     self._check()
                 return frames
             if not end:
+                self._plain = not pending and not self._returns
                 return frames
             raw = bytes(pending[:end])
             del pending[:end]

@@ -35,20 +35,16 @@ class _Head(NamedTuple):
     text: str = ""
 
 
-class StreamMessage(Frame):
+class StreamMessage(Frame, eq=False, gc=False):
     """One message; `name` is the kind of its event, exception or error, `message_type` which of the three it is.
 
     Where the stream is broken, `broken` says how, and nothing else is known.
     """
 
-    __slots__ = ("broken", "message_type", "text")
-
-    def __init__(self, raw: bytes, payload: bytes | None, head: _Head, broken: str = "") -> None:
-        super().__init__(raw, payload, head.name)
-        self.message_type = head.message_type
-        self.text = head.text
-        """What an error says; it has no payload."""
-        self.broken = broken
+    message_type: str = ""
+    text: str = ""
+    """What an error says; it has no payload."""
+    broken: str = ""
 
 
 class EventStream:
@@ -83,7 +79,7 @@ class EventStream:
                 frames.append(self._message(raw))
         except BrokenMessage as error:
             self._broken = True
-            frames.append(StreamMessage(b"", None, _Head(), str(error)))
+            frames.append(StreamMessage(b"", None, broken=str(error)))
         except FrameTooLarge:
             self._too_large = True
             if not frames:
@@ -127,7 +123,7 @@ class EventStream:
             head = _head(block)
             if len(self._heads) < _MOST_HEADS:
                 self._heads[block] = head
-        return StreamMessage(raw, payload, head)
+        return StreamMessage(raw, payload, head.name, head.message_type, head.text)
 
 
 def _head(block: bytes) -> _Head:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -65,26 +65,20 @@ class _Completion(NamedChunk, gc=False):
     choices: list[_Message] | None = None  # type: ignore[assignment]
 
 
-class _Ending(msgspec.Struct, gc=False):
-    finish_reason: Any = None
+class _Going(msgspec.Struct, gc=False):
+    finish_reason: None = None
 
 
-class Skimmed(msgspec.Struct, gc=False):
-    """One event of a chat stream, as far as its bytes may pass without it."""
+class _OnlyGoesOn(msgspec.Struct, gc=False):
+    """One event of a chat stream that says neither an end nor usage nor an error."""
 
-    choices: list[_Ending] | None = None
-    usage: Any = None
-    error: Any = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it says neither an end nor usage nor an error."""
-        if self.usage is not None or self.error is not None or not self.choices:
-            return False
-        return all(choice.finish_reason is None for choice in self.choices)
+    choices: Annotated[list[_Going], msgspec.Meta(min_length=1)]
+    usage: None = None
+    error: None = None
 
 
-decode_skimmed: Final = msgspec.json.Decoder(Skimmed).decode
+decode_going: Final = msgspec.json.Decoder(_OnlyGoesOn).decode
+"""Refuses, besides, every event that does more than go on."""
 decode_fast: Final = msgspec.json.Decoder(Chunk).decode
 decode_named: Final = msgspec.json.Decoder(NamedChunk).decode
 decode_whole: Final = msgspec.json.Decoder(_Completion).decode

@@ -28,8 +28,8 @@ from gateway.wire.chat.chunk import (
     NamedChunk,
     chunk_of,
     decode_fast,
+    decode_going,
     decode_named,
-    decode_skimmed,
     parse_object,
     plain_text,
 )
@@ -111,10 +111,11 @@ class ChatReader:
             try:
                 if not data.isascii():
                     data.decode()
-                if decode_skimmed(data).is_plain:
-                    return ()
+                decode_going(data)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
+            else:
+                return ()
         return self.read(frame)
 
     def _carefully(self, frame: Frame, data: bytes) -> list[Event]:

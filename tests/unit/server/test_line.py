@@ -49,7 +49,7 @@ async def test_a_known_length_and_a_kept_connection() -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         line_of(scope).start(200, FIELDS, 5)
-        line_of(scope).write(b"whole", more=False)
+        line_of(scope).finish(b"whole")
 
     async with serving(application) as port:
         told = await answer(port, ASK + ASK.replace(b"Host", b"Connection: close\r\nHost"))
@@ -64,9 +64,9 @@ async def test_pieces_of_an_unknown_length_are_chunks_and_messages_may_go_on() -
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         line_of(scope).start(201, FIELDS, None)
-        line_of(scope).write(b"one", more=True)
+        line_of(scope).write(b"one")
         await send({"type": "http.response.body", "body": b"two", "more_body": True})
-        line_of(scope).write(b"", more=False)
+        line_of(scope).finish(b"")
 
     async with serving(application) as port:
         told = await answer(port, until=b"\r\n0\r\n\r\n")
@@ -102,9 +102,10 @@ async def test_an_answer_of_another_length_than_announced_is_an_error(caplog: py
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         line_of(scope).start(200, FIELDS, 5)
-        for piece, more in ((b"much too long", True), (b"short", False)):
+        line = line_of(scope)
+        for write, piece in ((line.write, b"much too long"), (line.finish, b"short"), (line.finish, b"too long")):
             try:
-                line_of(scope).write(piece, more=more)
+                write(piece)
             except RuntimeError as error:
                 raised.append(error)
         scope["extensions"]["litestar_gateway"]["cut"]()
@@ -123,9 +124,11 @@ async def test_who_leaves_before_the_end_is_told_of_once_and_after_it_never() ->
         gone = asyncio.Event()
         line.watch(lambda: (left.append(scope["path"]), gone.set()))
         line.start(200, FIELDS, None)
-        line.write(b"some", more=scope["path"] == "/x")
         if scope["path"] == "/x":
+            line.write(b"some")
             await gone.wait()
+        else:
+            line.finish(b"some")
         served.set()
 
     async with serving(application) as port:
