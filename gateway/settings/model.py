@@ -84,7 +84,7 @@ class UsageSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     durability: Literal["window", "durable"] = "window"
-    """When an attempt is in the journal: `window`: at most 50 ms after it is dialled; `durable`: before."""
+    """What a note outlives: `window`: the process; `durable`: power, too, and the dial waits for the disk."""
 
 
 class OrderSettings(BaseModel):

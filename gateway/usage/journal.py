@@ -9,10 +9,12 @@ from typing import NamedTuple, Protocol
 
 from gateway.domain import Attempt, UsageRecord
 from gateway.protocols import Logger
+from gateway.usage.daybook import Daybook, unposted
 from gateway.usage.delivery import Delivery, Sinks
 from gateway.usage.pages import Durability, adopt, count_all, open_pages
+from gateway.usage.record import begun_record
 from gateway.usage.scribe import Scribe
-from gateway.usage.shelf import Shelf
+from gateway.usage.shelf import Shelf, daybook_of
 
 
 class Journal(Protocol):
@@ -54,12 +56,12 @@ class UsageJournal:
         """Begin a journal, and take over what dead workers left. Raises `OSError` where none can be written."""
         shelf = await asyncio.to_thread(Shelf, self._folder)
         try:
-            pages = await asyncio.to_thread(open_pages, shelf.pages, self._durability)
-        except sqlite3.Error as error:
+            pages, daybook = await asyncio.to_thread(_made, shelf, self._durability)
+        except (OSError, sqlite3.Error) as error:
             shelf.close()
             raise OSError(f"The usage journal in {self._folder} cannot be written: {error}.") from error
-        scribe = Scribe(pages, self._log, patient=not self.durable, on_settled=self._wake)
-        self._open = _Open(shelf, scribe, Delivery(scribe, self._sinks, self._log))
+        scribe = Scribe(pages, daybook, self._log, patient=not self.durable, on_settled=self._wake)
+        self._open = _Open(shelf, daybook, scribe, Delivery(scribe, self._sinks, self._log))
         await self._adopt(self._open)
 
     @property
@@ -87,7 +89,7 @@ class UsageJournal:
     def began(self, attempt: Attempt) -> None:
         """An attempt is about to dial."""
         if self._open is not None and self._sinks:
-            self._open.scribe.note(attempt)
+            self._open.scribe.note(begun_record(attempt), over=False)
 
     async def committed(self) -> None:
         """Return when everything told so far is on the disk, or the disk is known to fail."""
@@ -97,7 +99,7 @@ class UsageJournal:
     def settled(self, record: UsageRecord) -> None:
         """How the attempt ended."""
         if self._open is not None and self._sinks:
-            self._open.scribe.note(record)
+            self._open.scribe.note(record, over=True)
 
     async def aclose(self) -> None:
         """Hand on what can be handed on; the rest stays for the next start."""
@@ -112,13 +114,16 @@ class UsageJournal:
             await asyncio.to_thread(held.shelf.remove, held.shelf.pages)
         held.shelf.close()
         self._open = None
+        held.daybook.close()
 
     async def _adopt(self, held: "_Open") -> None:
         with held.shelf.orphans() as orphans:
             for orphan in orphans:
                 try:
-                    adopted = await held.scribe.ask(partial(adopt, orphan=orphan)) if orphan.exists() else 0
-                except sqlite3.Error as error:
+                    notes = await asyncio.to_thread(unposted, daybook_of(orphan))
+                    errand = partial(adopt, orphan=orphan, notes=notes)
+                    adopted = await held.scribe.ask(errand) if orphan.exists() else 0
+                except (OSError, sqlite3.Error) as error:
                     self._log.error("usage_journal_unreadable", path=orphan.name, error=str(error))
                     continue
                 await asyncio.to_thread(held.shelf.remove, orphan)
@@ -135,8 +140,18 @@ class _Open(NamedTuple):
     """What a journal consists of while it is open."""
 
     shelf: Shelf
+    daybook: Daybook
     scribe: Scribe
     delivery: Delivery
+
+
+def _made(shelf: Shelf, durability: Durability) -> tuple[sqlite3.Connection, Daybook]:
+    pages = open_pages(shelf.pages, durability)
+    try:
+        return pages, Daybook(shelf.daybook)
+    except OSError:
+        pages.close()
+        raise
 
 
 def _nothing(pages: sqlite3.Connection) -> None:

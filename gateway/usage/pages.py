@@ -47,6 +47,7 @@ Numbered: TypeAlias = tuple[int, UsageRecord]
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(UsageRecord).decode
+_decode_note: Final = msgspec.json.Decoder(tuple[UsageRecord, bool]).decode
 _decode_all: Final = msgspec.json.Decoder(list[Numbered]).decode
 
 
@@ -74,23 +75,22 @@ def open_pages(path: Path, durability: Durability = "window") -> sqlite3.Connect
     return pages
 
 
-def write(pages: sqlite3.Connection, begun: Iterable[UsageRecord], settled: Sequence[UsageRecord]) -> None:
-    """All of it or nothing: attempts that began, as the records they are if nothing more is heard of them.
+def note(record: UsageRecord, *, over: bool) -> bytes:
+    """What is written of a record: of one that is not `over`, the record it is if nothing more is heard of it.
+
+    Raises `ValueError` or `OverflowError` where no file can hold it: names and codes come from plugins, and need not
+    be Unicode.
+    """
+    return _encode((record, over))
+
+
+def write(pages: sqlite3.Connection, notes: Iterable[bytes]) -> None:
+    """All of it or nothing.
 
     One statement: after each one a thread waits for the interpreter anew, and on a busy machine each such wait costs
     more than what is written.
     """
-    notes = [*((record, 0) for record in begun), *((record, 1) for record in settled)]
-    pages.execute(_NOTE, (_encode(notes).decode(),))
-
-
-def is_writable(record: UsageRecord) -> bool:
-    """Whether the file can hold the record: names and codes come from plugins, and need not be Unicode."""
-    try:
-        _encode(record)
-    except (ValueError, OverflowError):
-        return False
-    return True
+    pages.execute(_NOTE, ((b"[%b]" % b",".join(notes)).decode(),))
 
 
 def after(pages: sqlite3.Connection, sink: str, limit: int) -> list[Numbered]:
@@ -136,9 +136,10 @@ def count_all(pages: sqlite3.Connection) -> int:
     return begun + count_settled(pages)
 
 
-def adopt(pages: sqlite3.Connection, orphan: Path) -> int:
-    """Take over everything of a journal nobody writes any more; attempts that only began are settled as they are.
+def adopt(pages: sqlite3.Connection, orphan: Path, notes: Iterable[bytes] = ()) -> int:
+    """Take over everything of a journal nobody writes any more, and notes that did not reach it.
 
+    Attempts that only began are settled as they are.
     Without all its tables it holds nothing: its worker was killed while it made them.
     """
     pages.execute("ATTACH DATABASE ? AS orphan", (str(orphan),))
@@ -150,6 +151,9 @@ def adopt(pages: sqlite3.Connection, orphan: Path) -> int:
             rows: list[tuple[str, str]] = []
             if {"settled", "begun"} <= tables:
                 rows += pages.execute("SELECT attempt_id, record FROM orphan.settled ORDER BY number")
+                # Ends first: where there is one, the attempt did not only begin.
+                noted = sorted(map(_decode_note, notes), key=lambda noted: not noted[1])
+                rows += ((record.attempt_id, _encode(record).decode()) for record, _ in noted)
                 rows += pages.execute("SELECT attempt_id, record FROM orphan.begun")
             for _, record in rows:
                 _decode(record)

@@ -7,17 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-from gateway.domain import Attempt, UsageRecord
+from gateway.domain import UsageRecord
 from gateway.protocols import Logger
-from gateway.usage.pages import is_writable, settled_at, write
-from gateway.usage.record import begun_record
+from gateway.usage.daybook import Daybook, Place
+from gateway.usage.pages import note, write
 
 T = TypeVar("T")
+_Note: TypeAlias = tuple[str, bytes, float | None, Place | None]
+"""Whose it is, what is written, when that attempt ended (None: it begins), in seconds since the epoch, and where the
+daybook has it. A plain tuple, because each request makes two."""
 
 WINDOW: Final = 0.025
-"""Seconds that notes gather before they are committed; with the commit itself well below the promised 50 ms."""
+"""Seconds that notes gather before they are committed; until then the daybook has them."""
 AGAIN: Final = 1.0
 """Seconds until a commit that failed is tried again."""
 LOT: Final = 1_000
@@ -33,15 +36,24 @@ class Scribe:
     """
 
     def __init__(
-        self, pages: sqlite3.Connection, log: Logger, *, patient: bool, on_settled: Callable[[], None]
+        self,
+        pages: sqlite3.Connection,
+        daybook: Daybook,
+        log: Logger,
+        *,
+        patient: bool,
+        on_settled: Callable[[], None],
     ) -> None:
         self._pages = pages
+        self._daybook = daybook
         self._log = log
         self._patient = patient
         self._on_settled = on_settled
-        self._notes: deque[Attempt | UsageRecord] = deque()
-        self._begun: dict[str, Attempt] = {}
-        self._settled: deque[UsageRecord] = deque()
+        self._notes: deque[_Note] = deque()
+        self._begun: dict[str, bytes] = {}
+        self._settled: deque[_Note] = deque()
+        self._places: dict[int, Place] = {}
+        """How far each half of the daybook was gathered."""
         self._errands: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._noted_at = 0.0
@@ -64,13 +76,21 @@ class Scribe:
     def since(self) -> float | None:
         """When the oldest settled record that is not in the file ended, in seconds since the epoch; None = all are."""
         try:
-            return settled_at(self._settled[0])
+            return self._settled[0][2]
         except IndexError:  # the thread has just written it
             return None
 
-    def note(self, note: Attempt | UsageRecord) -> None:
-        """An attempt that begins, or a record that is settled; never waits, never raises."""
-        self._notes.append(note)
+    def note(self, record: UsageRecord, *, over: bool) -> None:
+        """An attempt that begins, or how it ended; never waits, never raises."""
+        try:
+            data = note(record, over=over)
+        except (ValueError, OverflowError) as error:
+            if over:
+                self.dropped += 1
+                self._log.error("usage_unwritable", records=1, error=type(error).__name__)
+            return
+        ended = record.started_at + record.duration if over else None
+        self._notes.append((record.attempt_id, data, ended, self._daybook.note(data)))
         if not self._wake.is_set():
             self._noted_at = time.monotonic()
             self._wake.set()
@@ -145,9 +165,9 @@ class Scribe:
                 self._log.error("usage_journal_failing", error=str(error))
             self.failing = True
             return False
-        except (ValueError, OverflowError) as error:
-            self._sort_out(error)
-            return self._commit()
+        for place in self._places.values():
+            self._daybook.post(place)
+        self._places.clear()
         if self.failing:
             self._log.info("usage_journal_working")
         self.failing = False
@@ -155,7 +175,7 @@ class Scribe:
 
     def _write_some(self) -> None:
         settled = list(islice(self._settled, LOT))
-        write(self._pages, map(begun_record, self._begun.values()), settled)
+        write(self._pages, [*self._begun.values(), *(data for _, data, _, _ in settled)])
         self._begun.clear()
         for _ in settled:
             self._settled.popleft()
@@ -165,25 +185,17 @@ class Scribe:
             except RuntimeError:
                 pass
 
-    def _sort_out(self, error: Exception) -> None:
-        """Give up the records that no file can hold, so that the others need not wait for them."""
-        for id in [id for id, one in self._begun.items() if not is_writable(begun_record(one))]:
-            del self._begun[id]
-        writable = [record for record in self._settled if is_writable(record)]
-        unwritable = len(self._settled) - len(writable)
-        self.dropped += unwritable
-        self._settled = deque(writable)
-        self._log.error("usage_unwritable", records=unwritable, error=type(error).__name__)
-
     def _gather(self) -> None:
         """An attempt that began and ended since the last commit is written once."""
         for _ in range(len(self._notes)):
-            note = self._notes.popleft()
-            if isinstance(note, Attempt):
-                self._begun[note.id] = note
+            attempt_id, data, ended, place = one = self._notes.popleft()
+            if place is not None:
+                self._places[place[0].start] = place
+            if ended is None:
+                self._begun[attempt_id] = data
             else:
-                self._begun.pop(note.attempt_id, None)
-                self._settled.append(note)
+                self._begun.pop(attempt_id, None)
+                self._settled.append(one)
         while len(self._settled) > KEPT:
             self._settled.popleft()
             self.dropped += 1

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 _LOCK: Final = ".lock"
 _PAGES: Final = ".sqlite"
+_DAYBOOK: Final = ".daybook"
 
 
 class Shelf:
@@ -28,6 +29,11 @@ class Shelf:
         """Where this worker's journal is."""
         return self._folder / (self.name + _PAGES)
 
+    @property
+    def daybook(self) -> Path:
+        """Where its notes are that are not in the journal yet."""
+        return daybook_of(self.pages)
+
     @contextmanager
     def orphans(self) -> Iterator[list[Path]]:
         """The journals of workers that are gone, nobody else's meanwhile."""
@@ -43,7 +49,7 @@ class Shelf:
 
     def remove(self, pages: Path) -> None:
         """Delete a journal that holds nothing any more; its lock last."""
-        for suffix in (_PAGES, _PAGES + "-wal", _PAGES + "-shm", _LOCK):
+        for suffix in (_PAGES, _PAGES + "-wal", _PAGES + "-shm", _DAYBOOK, _LOCK):
             pages.with_suffix(suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -51,6 +57,11 @@ class Shelf:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def daybook_of(pages: Path) -> Path:
+    """The daybook beside a journal."""
+    return pages.with_suffix(_DAYBOOK)
 
 
 def _locked(path: Path, *, create: bool) -> int | None:

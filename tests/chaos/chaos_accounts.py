@@ -6,7 +6,7 @@ from chaos_history import Asked, Client, Death, Row
 from chaos_script import LIMITS, due
 
 WINDOW = 0.05
-"""Seconds before a kill of which the notes may be missing, by the promise of the mode `window`."""
+"""Seconds before a kill of which the ends may not have been noted."""
 LEAVING = 0.5
 """Seconds until a client's leaving is noticed and settled, on a machine that is busy."""
 UNSEEN = ("upstream_unreachable", "upstream_disconnected", "timeout")
@@ -18,8 +18,6 @@ class Accounts:
 
     def __init__(self, client: Client, asked: Sequence[Asked], death: Death | None, *, stopped: bool) -> None:
         self._client, self._asked, self._death, self._stopped = client, asked, death, stopped
-        self.missing = 0
-        """Attempts without a row, of the last moments before a kill."""
 
     def findings(self, rows: Sequence[Row], exchange: str) -> Iterator[str]:
         """What is wrong with these rows."""
@@ -43,10 +41,7 @@ class Accounts:
                 yield f"attempt {row.number} at {row.model} is {row.outcome} {row.error}, and the upstream saw {seen}"
                 return
         for one in left:
-            if self._too_fresh(one.at):
-                self.missing += 1
-            else:
-                yield f"the upstream was asked for {one.model} (attempt {one.step + 1}), and there is no row"
+            yield f"the upstream was asked for {one.model} (attempt {one.step + 1}), and there is no row"
 
     def _fits(self, asked: Asked, row: Row) -> bool:
         """Whether the row says what became of that attempt."""
@@ -77,7 +72,7 @@ class Accounts:
         )
 
     def _too_fresh(self, at: float) -> bool:
-        """Whether what happened then may have been noted too late."""
+        """Whether what ended then may have been noted too late."""
         death = self._death
         return death is not None and at >= death.at - WINDOW - death.late
 

@@ -23,6 +23,7 @@ from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.pump import Pump
 from gateway.protocols import RequestTransform
 from gateway.requests import ChatRequest
+from gateway.usage.daybook import Daybook
 from gateway_ledger.ledger import Ledger
 
 EVERY = 15
@@ -138,8 +139,9 @@ def _keep_connections() -> None:
     Connection.abort = lambda self: None  # type: ignore[method-assign]
 
 
-def _gather_long() -> None:
+def _note_in_memory() -> None:
     scribe.WINDOW = 1.5  # type: ignore[misc]
+    Daybook.note = lambda self, note: None  # type: ignore[method-assign]
 
 
 def _redact_nothing() -> None:
@@ -154,7 +156,7 @@ PLANTED: Mapping[str, Callable[[], None]] = {
     "a row is lost": lambda: _records(_lose),
     "a row comes twice": lambda: _records(_double),
     "a wrong outcome": lambda: _records(_flatter),
-    "notes wait too long": _gather_long,
+    "notes are kept in memory": _note_in_memory,
     "a key in an answer": _redact_nothing,
 }
 

@@ -31,8 +31,6 @@ class Checker:
         self._asked = _grouped(history.asked, lambda asked: asked.tag)
         self._traced = _grouped(history.traced, lambda traced: traced.tag)
         self._rows = _grouped(history.rows, lambda row: row.exchange)
-        self.missing = 0
-        """Attempts of the last moments before a kill that have no row."""
 
     def findings(self) -> list[str]:
         """Everything that does not fit, in words; empty is as it should be."""
@@ -153,7 +151,6 @@ class Checker:
             accounts = Accounts(client, self._asked.get(tag, ()), self._death(one), stopped=stopped)
             for finding in accounts.findings(self._rows.get(one.exchange, ()), one.exchange):
                 yield f"I4: {finding} ({tag}, {client.ask.script}, exchange {one.exchange})"
-            self.missing += accounts.missing
 
     def _death(self, traced: Traced) -> Death | None:
         deaths = (one for one in self._history.deaths if one.worker == traced.worker and one.at >= traced.at)

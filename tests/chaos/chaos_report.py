@@ -11,7 +11,7 @@ from chaos_script import fault_at
 HEAD = ("what", "counts")
 
 
-def rows(history: History, findings: Sequence[str], missing: int) -> Iterator[tuple[str, str]]:
+def rows(history: History, findings: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What was done and what became of it, as the rows of a table."""
     asks = {client.ask.tag: client.ask for client in history.clients}
     faults = Counter(fault_at(asks[asked.tag], asked.step) for asked in history.asked)
@@ -29,7 +29,6 @@ def rows(history: History, findings: Sequence[str], missing: int) -> Iterator[tu
     yield "absences of the database", f"{len(history.outages)}, {away:.0f} s in all"
     yield "changes, and their answers", _told(Counter(f"{did.what} ({did.answer})" for did in history.did))
     yield "usage rows", f"{len(history.rows)}: {_told(Counter(row.outcome for row in history.rows))}"
-    yield "attempts just before a kill without a row", str(missing)
     yield "findings", _told(summary(findings))
 
 

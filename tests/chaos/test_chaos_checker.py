@@ -98,7 +98,10 @@ WRONG: dict[str, tuple[str, Callable[[History], None]]] = {
     "a failure that is accounted as well": ("I4", _row(1, outcome="ok")),
     "lost, and nobody was killed": ("I4", _row(2, outcome="lost")),
     "lost, long before the kill": ("I4", _both(_row(2, outcome="lost"), lambda history: _killed(history, 12.0))),
-    "no row, long before the kill": ("I4", _both(lambda h: h.rows.pop(), lambda history: _killed(history, 10.9))),
+    "no row, just before the kill": (
+        "I4",
+        _both(lambda h: h.rows.pop(), _client(ending=Ending.CUT), lambda history: _killed(history, 10.24)),
+    ),
     "a time-out that came too early": ("I4", _row(2, outcome="upstream_error", error="timeout", duration=0.2)),
     "a client that stayed and is said to have left": ("I4", _row(2, outcome="client_abort")),
     "a task too many": ("I5", lambda history: history.after.append(_holding(tasks=6))),
@@ -143,8 +146,8 @@ def _asked_nobody(**changes: object) -> Callable[[History], None]:
 
 EXCUSED: dict[str, Callable[[History], None]] = {
     "killed just after the answer: the settlement is lost": _both(_row(2, outcome="lost"), lambda h: _killed(h, 11.03)),
-    "killed just after the dial: the note is lost": _both(
-        lambda history: history.rows.pop(), _client(ending=Ending.CUT), lambda history: _killed(history, 10.24)
+    "killed just after the dial": _both(
+        _row(2, outcome="lost"), _client(ending=Ending.CUT), lambda history: _killed(history, 10.24)
     ),
     "killed in the middle": _both(_client(ending=Ending.CUT), _row(2, outcome="lost"), lambda h: _killed(h, 10.9)),
     "told to stop": _both(
@@ -166,10 +169,3 @@ def test_what_has_a_reason_is_no_finding(what: str) -> None:
     history = good()
     EXCUSED[what](history)
     assert Checker(history).findings() == []
-
-
-def test_rows_that_the_window_may_lose_are_counted() -> None:
-    history = good()
-    EXCUSED["killed just after the dial: the note is lost"](history)
-    checker = Checker(history)
-    assert (checker.findings(), checker.missing) == ([], 1)

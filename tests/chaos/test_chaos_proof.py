@@ -28,7 +28,7 @@ BUGS = {
     "a row is lost": "I4: the upstream was asked for .*, and there is no row",
     "a row comes twice": "I4: one attempt has several rows",
     "a wrong outcome": "I4: attempt . at .* is ok .*, and the upstream saw .*truncated",
-    "notes wait too long": "I4: the upstream was asked for .*, and there is no row",
+    "notes are kept in memory": "I4: the upstream was asked for .*, and there is no row",
     "a task is left": "I5: worker .* has .* tasks, .* before",
     "a descriptor is left": "I5: worker .* has .* files, .* before",
     "a key in the log": "I6: .* is in the log",
@@ -36,7 +36,7 @@ BUGS = {
     "a traceback in the log": "I7: .*Traceback",
 }
 """What is planted, and the finding that has to come of it."""
-NEEDED = {"notes wait too long": {"ends"}}
+NEEDED = {"notes are kept in memory": {"ends"}}
 """What has to be done to the gateway for a bug to show."""
 PLAYED = {"a key in an answer": ("403 quotes the key",)}
 """What upstreams have to play."""

@@ -9,6 +9,7 @@ import asyncio
 import os
 import statistics
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -76,7 +77,7 @@ async def test_the_upstream_is_closed_when_the_client_leaves(gateway, upstream, 
     behaviour, until = PHASES[phase]
     upstream.play(phase, behaviour)
     await _settled(gateway, upstream)
-    before, tasks = gateway.descriptors(), await _tasks(gateway)
+    before, tasks = _descriptors(gateway), await _tasks(gateway)
     took: list[float] = []
     for first in range(0, TIMES, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, TIMES))
@@ -86,7 +87,7 @@ async def test_the_upstream_is_closed_when_the_client_leaves(gateway, upstream, 
         _report(phase, milliseconds)
     assert len(upstream.seen(phase)) == TIMES, "a client that left is no reason to try again"
     await _settled(gateway, upstream)
-    assert gateway.descriptors() <= before
+    assert not _descriptors(gateway) - before
     async with asyncio.timeout(HANG):
         while await _tasks(gateway) > tasks:
             await asyncio.sleep(0.05)
@@ -135,6 +136,16 @@ async def _leave(
         left = time.monotonic()
         await exchange.leave()
         return await mine[0].closed() - left
+
+
+def _descriptors(gateway: RunningGateway) -> Counter[str]:
+    """What the server has open, by kind and name; not the database, of whose pool one more may be open now and then."""
+    found: Counter[str] = Counter()
+    for link in Path(f"/proc/{gateway.pid}/fd").iterdir():
+        target = os.readlink(link)
+        if not target.startswith(str(gateway.data_dir / "gateway.db")):
+            found[target.partition(":[")[0]] += 1
+    return found
 
 
 async def _tasks(gateway: RunningGateway) -> int:

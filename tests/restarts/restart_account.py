@@ -31,10 +31,8 @@ class Account(NamedTuple):
     outcomes: Mapping[str, int]
     undialled: int
     """Rows of attempts that were noted, and whose process was killed before the upstream saw them."""
-    young: Sequence[float]
-    """Ages, in seconds at the kill, of attempts without a row that began within the window before it."""
-    late: Sequence[float]
-    """Ages of those without a row that are older: lost though they must not be."""
+    missing: int
+    """Attempts that an upstream saw and that have no row."""
     wrong: Sequence[str]
 
 
@@ -54,47 +52,32 @@ def _row(found: Any) -> Row:
 
 
 def account(
-    asked: Sequence[Asked],
-    told: Iterable[Told],
-    killed: Mapping[str, float],
-    rows: Sequence[Row],
-    window: float,
-    settling: float | None = None,
+    asked: Sequence[Asked], told: Iterable[Told], killed: Mapping[str, float], rows: Sequence[Row], settling: float
 ) -> Account:
-    """Judge it all. `killed` says when which process was; `window` of what began so many seconds before that there may
-    be no row, and `settling`, else `window`, of what ended so many seconds before the row may say `lost`.
+    """Judge it all. `killed` says when which process was; of what ended so many seconds (`settling`) before that, the
+    row may say `lost`.
     """
-    settling = window if settling is None else settling
     by_exchange: dict[str, list[Row]] = {}
     for row in rows:
         by_exchange.setdefault(row.exchange, []).append(row)
     calls = Counter(one.exchange for one in asked)
     asker = {one.exchange: one for one in asked}
-    young, late = [], []
+    missing = 0
     wrong = [f"a {row.outcome} row of an exchange nobody asked" for row in rows if _unasked(row, calls)]
     for exchange, one in asker.items():
-        found, age = by_exchange.get(exchange, []), killed.get(one.process, 0.0) - one.began
-        if len(found) > calls[exchange]:
-            wrong.append(f"{exchange}: {calls[exchange]} attempts, {len(found)} rows")
-        if len(found) < calls[exchange]:
-            (young if one.process in killed and age <= window else late).append(age)
+        found = by_exchange.get(exchange, [])
+        if len(found) != calls[exchange]:
+            wrong.append(f"{exchange}: {calls[exchange]} attempts, {len(found)} rows; {_age(one, killed)}")
+            missing += max(0, calls[exchange] - len(found))
         wrong += (f"{exchange}: {flaw}" for row in found if (flaw := _flaw(row, one.process in killed)))
-    wrong += (f"no row {age:.3f} s before the kill" for age in late)
-    wrong += _holes(asked, by_exchange)
     for answer in told:
         wrong += _judged(answer, by_exchange.get(answer.exchange, []), asker, killed, settling)
     undialled = sum(row.exchange not in calls for row in rows)
-    return Account(len(asked), Counter(row.outcome for row in rows), undialled, young, late, wrong)
+    return Account(len(asked), Counter(row.outcome for row in rows), undialled, missing, wrong)
 
 
-def _holes(asked: Sequence[Asked], rows: Mapping[str, Any]) -> Iterable[str]:
-    """Attempts are noted in their order: one without a row is newer than all of its process that have one."""
-    noted: set[str] = set()
-    for one in sorted(asked, key=lambda one: -one.began):
-        if one.exchange in rows:
-            noted.add(one.process)
-        elif one.process in noted:
-            yield f"{one.exchange}: no row, and a later attempt of process {one.process} has one"
+def _age(one: Asked, killed: Mapping[str, float]) -> str:
+    return f"{killed[one.process] - one.began:.3f} s before the kill" if one.process in killed else "nobody was killed"
 
 
 def _unasked(row: Row, calls: Mapping[str, int]) -> bool:
@@ -114,7 +97,7 @@ def _flaw(row: Row, killed: bool) -> str:
 
 
 def _judged(
-    answer: Told, rows: Sequence[Row], asker: Mapping[str, Asked], killed: Mapping[str, float], window: float
+    answer: Told, rows: Sequence[Row], asker: Mapping[str, Asked], killed: Mapping[str, float], settling: float
 ) -> Iterable[str]:
     """What an answer says that is not true, or that its row does not say."""
     if not answer.visible:
@@ -127,5 +110,5 @@ def _judged(
         yield f"{answer.exchange}: answered, and nobody was asked"
         return
     ended = killed.get(asker[answer.exchange].process, float("inf"))
-    if ended - answer.at > window and any(row.outcome != "ok" for row in rows):
+    if ended - answer.at > settling and any(row.outcome != "ok" for row in rows):
         yield f"{answer.exchange}: answered {ended - answer.at:.3f} s before the kill, and its row says lost"

@@ -18,7 +18,9 @@ from accounts import HANG, Log, Sink, attempt, ended
 
 from gateway.domain import Outcome
 from gateway.usage import UsageJournal, delivery, scribe
+from gateway.usage.daybook import Daybook
 from gateway.usage.pages import open_pages
+from gateway.usage.record import begun_record
 
 HERE = Path(__file__).parent
 
@@ -142,9 +144,11 @@ async def test_the_journal_of_a_worker_that_lives_is_left_alone(journals):
     assert first.records[0].outcome is Outcome.OK
 
 
-async def test_what_was_committed_survives_kill_9_and_what_had_begun_is_lost(journals, tmp_path):
+@pytest.mark.parametrize("when", ["committed", "noted"])
+async def test_nothing_is_lost_by_kill_9_and_what_had_begun_is_told_so(journals, tmp_path, when):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(HERE / "writes_until_killed.py"), str(tmp_path / "usage")), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, str(HERE / "writes_until_killed.py"), str(tmp_path / "usage"), when),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     told = await asyncio.wait_for(process.stdout.readline(), HANG)
@@ -213,23 +217,24 @@ async def test_what_waited_through_a_slow_commit_does_not_wait_for_a_window_of_i
     now, slept, written, go_on = [100.0], [], queue.Queue(), threading.Event()
     write = scribe.write
 
-    def slow(pages, begun, settled):
-        begun = list(begun)
-        written.put([record.exchange_id for record in begun])
+    def slow(pages, notes):
+        written.put([msgspec.json.decode(one)[0]["exchange_id"] for one in notes])
         go_on.wait(HANG)
-        write(pages, begun, settled)
+        write(pages, notes)
 
     monkeypatch.setattr(scribe, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=slept.append))
     monkeypatch.setattr(scribe, "write", slow)
-    writer = scribe.Scribe(open_pages(tmp_path / "pages"), log, patient=True, on_settled=lambda: None)
-    writer.note(attempt(1))
+    pages, daybook = open_pages(tmp_path / "pages"), Daybook(tmp_path / "daybook")
+    writer = scribe.Scribe(pages, daybook, log, patient=True, on_settled=lambda: None)
+    writer.note(begun_record(attempt(1)), over=False)
     assert await asyncio.to_thread(written.get, timeout=HANG) == ["e1"]
-    writer.note(attempt(2))
+    writer.note(begun_record(attempt(2)), over=False)
     now[0] += 1
     go_on.set()
     assert await asyncio.to_thread(written.get, timeout=HANG) == ["e2"]
     assert slept == [pytest.approx(scribe.WINDOW)]
     await writer.aclose()
+    daybook.close()
 
 
 async def test_memory_stays_bounded_while_the_disk_fails(journals, monkeypatch):

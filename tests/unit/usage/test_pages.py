@@ -6,7 +6,7 @@ import pytest
 from accounts import attempt, ended
 
 from gateway.domain import Outcome
-from gateway.usage.pages import adopt, after, forget, open_pages, reach, write
+from gateway.usage.pages import adopt, after, forget, note, open_pages, reach, write
 from gateway.usage.record import begun_record
 
 
@@ -15,6 +15,14 @@ def pages(tmp_path):
     opened = open_pages(tmp_path / "pages.sqlite")
     yield opened
     opened.close()
+
+
+def begins(*attempts) -> list[bytes]:
+    return [note(begun_record(one), over=False) for one in attempts]
+
+
+def ends(*attempts) -> list[bytes]:
+    return [note(ended(one), over=True) for one in attempts]
 
 
 def statements(pages: sqlite3.Connection) -> set[str]:
@@ -26,17 +34,17 @@ def statements(pages: sqlite3.Connection) -> set[str]:
 
 def test_a_commit_is_one_statement_whatever_was_noted(pages):
     """Between two statements the thread waits for the interpreter: many of them took 100 ms on a busy machine."""
-    ends = [attempt(number) for number in range(20)]
-    write(pages, map(begun_record, ends[:10]), [])
+    attempts = [attempt(number) for number in range(20)]
+    write(pages, begins(*attempts[:10]))
     run = statements(pages)
-    write(pages, [begun_record(attempt(99))], [ended(one) for one in ends])
+    write(pages, [*begins(attempt(99)), *ends(*attempts)])
     assert len(run) == 1
-    assert [record.attempt_id for _, record in after(pages, "sink", 100)] == [one.id for one in ends]
+    assert [record.attempt_id for _, record in after(pages, "sink", 100)] == [one.id for one in attempts]
     assert pages.execute("SELECT attempt_id FROM begun").fetchall() == [("e99-1",)]
 
 
 def test_a_batch_is_read_and_noted_in_a_statement_and_a_row_each(pages):
-    write(pages, [], [ended(attempt(number)) for number in range(100)])
+    write(pages, ends(*map(attempt, range(100))))
     run = statements(pages)
     numbers = [number for number, _ in after(pages, "sink", 60)]
     reach(pages, "sink", numbers[-1])
@@ -46,7 +54,7 @@ def test_a_batch_is_read_and_noted_in_a_statement_and_a_row_each(pages):
 
 
 def test_only_what_every_sink_has_is_forgotten(pages):
-    write(pages, [], [ended(attempt(number)) for number in range(10)])
+    write(pages, ends(*map(attempt, range(10))))
     reach(pages, "quick", 10)
     assert forget(pages, ["quick", "never reached"], keep=100)[:2] == (0, 10)
     reach(pages, "slow", 4)
@@ -58,19 +66,31 @@ def test_only_what_every_sink_has_is_forgotten(pages):
 def test_what_is_written_twice_is_there_once_as_it_was_first(pages):
     one = attempt(1)
     for _ in range(2):
-        write(pages, [begun_record(one)], [ended(one)])
+        write(pages, [*begins(one), *ends(one)])
     assert [record.outcome for _, record in after(pages, "sink", 10)] == [Outcome.OK]
 
 
 def test_an_orphan_with_a_record_nobody_can_read_is_refused_whole(pages, tmp_path):
     orphan = tmp_path / "orphan.sqlite"
     left = open_pages(orphan)
-    write(left, [begun_record(attempt(1))], [])
+    write(left, begins(attempt(1)))
     left.execute("INSERT INTO settled (attempt_id, record) VALUES ('e2-1', '{\"of\": \"another time\"}')")
     left.close()
     with pytest.raises(sqlite3.DataError, match="cannot be read"):
         adopt(pages, orphan)
     assert after(pages, "sink", 10) == []
+
+
+def test_notes_that_did_not_reach_an_orphan_are_taken_over_with_it(pages, tmp_path):
+    """Of an attempt the end is the truth, wherever it stands; what only began is lost."""
+    orphan = tmp_path / "orphan.sqlite"
+    left = open_pages(orphan)
+    one, two, three, four = map(attempt, range(4))
+    write(left, [*begins(one, two), *ends(three)])
+    left.close()
+    assert adopt(pages, orphan, [*begins(four, one), *ends(one), *begins(three)]) == 4
+    outcomes = {record.attempt_id: record.outcome for _, record in after(pages, "sink", 10)}
+    assert outcomes == {one.id: Outcome.OK, two.id: Outcome.LOST, three.id: Outcome.OK, four.id: Outcome.LOST}
 
 
 @pytest.mark.parametrize("tables", [0, 1, 2])

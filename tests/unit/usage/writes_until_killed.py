@@ -1,4 +1,7 @@
-"""Journals attempts, says how many were settled and how many began, and waits to be killed."""
+"""Journals attempts, says how many were settled and how many began, and waits to be killed.
+
+Asked for `noted` it says so before anything can be committed.
+"""
 
 import asyncio
 import logging
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from accounts import attempt, ended
 
-from gateway.usage import UsageJournal
+from gateway.usage import UsageJournal, scribe
 
 
 class Never:
@@ -16,6 +19,8 @@ class Never:
 
 
 async def main() -> None:
+    if noted := sys.argv[2] == "noted":
+        scribe.WINDOW = 600.0
     journal = UsageJournal(Path(sys.argv[1]), [("never", Never())], logging.getLogger("test"))
     await journal.open()
     for number in range(30):
@@ -23,7 +28,8 @@ async def main() -> None:
         journal.began(one)
         if number < 20:
             journal.settled(ended(one))
-    await journal.committed()
+    if not noted:
+        await journal.committed()
     print("20 10", flush=True)
     await asyncio.sleep(600)
 
