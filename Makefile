@@ -5,6 +5,8 @@ BIN := .venv/bin
 # The upstream of the benchmarks speaks TLS where OpenSSL's headers are (libssl-dev); only what measures that needs them.
 TLS = $(if $(shell printf '\043include <openssl/ssl.h>\n' | cc -E - 2>/dev/null),-DWITH_TLS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Where an image sets it, each of the hundreds of processes the tests start would compile the whole gateway anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof drain kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
 

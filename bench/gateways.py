@@ -65,7 +65,7 @@ class World(msgspec.Struct, frozen=True):
     def environ(self, **more: str) -> dict[str, str]:
         """A clean environment for a server: nothing of the caller's settings, no proxy."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **more}
+        return kept | more
 
 
 class Furnished(msgspec.Struct, frozen=True):
