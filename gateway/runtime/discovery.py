@@ -3,7 +3,7 @@
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 def discover(files: Iterable[Path] = ()) -> list[Candidate]:
     """Every candidate in the order of registration: ours, others by name, files as they were named."""
-    installed = [_installed(point) for point in entry_points(group=GROUP)]
+    installed = list(_installed(entry_points(group=GROUP)))
     installed.sort(key=lambda found: (not found.ours, found.name, found.distribution))
     return installed + [_file(path) for path in dict.fromkeys(files)]
 
@@ -63,25 +63,30 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _installed(point: EntryPoint) -> Candidate:
-    distribution = point.dist
-    keywords = _keywords(distribution)
-    return Candidate(
-        name=point.name,
-        distribution=normalised(distribution.name) if distribution else "unknown",
-        version=distribution.version if distribution else "",
-        origin=point.value,
-        api=apirange.declared(keywords),
-        requires=tuple(distribution.requires or ()) if distribution else (),
-        declared=declared(keywords),
-        load=point.load,
-    )
+def _installed(points: Iterable[EntryPoint]) -> Iterator[Candidate]:
+    told: dict[int, Candidate] = {}
+    for point in points:
+        # One reading for all plugins of a distribution: each parses its whole metadata, README and all.
+        said = told.get(id(point.dist)) or told.setdefault(id(point.dist), _of(point.dist, point.load))
+        yield msgspec.structs.replace(said, name=point.name, origin=point.value, load=point.load)
 
 
-def _keywords(distribution: Distribution | None) -> list[str]:
+def _of(distribution: Distribution | None, load: Callable[[], Any]) -> Candidate:
+    """What all plugins of a distribution have in common."""
+    if distribution is None:
+        return Candidate(name="", distribution="unknown", load=load)
+    metadata = distribution.metadata
     # Core metadata joins keywords with commas, setuptools once did with spaces.
-    text = distribution.metadata["Keywords"] if distribution and "Keywords" in distribution.metadata else ""
-    return re.split(r"[,\s]+", text)
+    keywords = re.split(r"[,\s]+", ",".join(metadata.get_all("Keywords") or ()))
+    return Candidate(
+        name="",
+        distribution=normalised(metadata["Name"]),
+        version=metadata["Version"],
+        api=apirange.declared(keywords),
+        requires=tuple(distribution.requires or ()),
+        declared=declared(keywords),
+        load=load,
+    )
 
 
 def _file(path: Path) -> Candidate:

@@ -133,5 +133,7 @@ def new_manager() -> pluggy.PluginManager:
 
 
 def hook_names(manager: pluggy.PluginManager) -> tuple[str, ...]:
-    """Every hook of the contract."""
-    return tuple(name for name in vars(hookspecs) if manager.parse_hookspec_opts(hookspecs, name) is not None)
+    """Every hook of the contract, in its order."""
+    # Of what the manager knows already: to ask it about each name of the module costs a start 60 ms.
+    known = vars(manager.hook)
+    return tuple(name for name in vars(hookspecs) if name in known and known[name].has_spec())
