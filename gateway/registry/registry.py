@@ -32,16 +32,24 @@ class Registry:
     """Keeps a snapshot that follows every change, whoever makes it; close it."""
 
     def __init__(
-        self, settings: "Settings", database: Database | None, snapshot: RegistrySnapshot, said: Declared
+        self,
+        settings: "Settings",
+        database: Database | None,
+        snapshot: RegistrySnapshot,
+        said: Declared,
+        rows: Contents | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._snapshot = snapshot
         self._said = said
         self._checked = time.monotonic()
-        self._mark: tuple[object, ...] | None = None
-        self._unkept: Contents | None = None
         self._keeps = _is_elsewhere(settings)
+        self._mark: tuple[object, ...] | None = None
+        if rows is not None and database is not None:
+            # Without the files of keys: had one been changed while they were read, nobody would see it again.
+            self._mark = (rows.generation, database.keyring_stamp, ())
+        self._unkept = rows if self._keeps else None
         self._refreshing = asyncio.Lock()
         self._heard = asyncio.Event()
         self._away = False
@@ -72,11 +80,13 @@ class Registry:
             return cls(settings, None, await _remembered(settings, said, error), said)
         try:
             database.declared = await database.declared.completed()
-            snapshot = await made_of(await contents(database), database)
+            database.follow_keyring()
+            rows = await contents(database)
+            snapshot = await made_of(rows, database)
         except BaseException:
             await database.aclose()
             raise
-        registry = cls(settings, database, snapshot, database.declared)
+        registry = cls(settings, database, snapshot, database.declared, rows)
         registry.listen(settings.database_url)
         return registry
 
