@@ -11,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin
 
 from gateway.api import AdminGuard, exception_handlers
+from gateway.app.emitting import Emitter
 from gateway.app.routes import check_routes, exchange_paths, guard_admin_routes, overheard
 from gateway.protocols import Gateway
 from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, Registered, assemble, load_plugins
@@ -69,6 +70,7 @@ class Assembler:
                 route_handlers=self._handlers(),
                 exception_handlers=exception_handlers(),
                 plugins=[_Hooks(generation, self._guard)],
+                event_emitter_backend=Emitter,
                 openapi_config=None,
                 logging_config=None,
                 request_max_body_size=body_limit,

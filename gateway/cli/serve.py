@@ -1,6 +1,7 @@
 """`gateway serve`: run the gateway."""
 
 import asyncio
+import gc
 import os
 import shlex
 import signal
@@ -70,6 +71,8 @@ def serve(
     settings = context.settings(host=host, port=port, safe_mode=safe or None)
     settings = settings.model_copy(update={"plugin_files": (*settings.plugin_files, *(p.absolute() for p in plugins))})
     with ExitStack() as stack:
+        stack.callback(gc.enable)
+        gc.disable()  # until the server listens (`gateway.server.running`): what a start makes stays
         for number in (signal.SIGINT, signal.SIGTERM):
             stack.callback(signal.signal, number, signal.signal(number, _end_at_once))
         code = _serve(context, settings, _Options(workers, demo, dev), stack)
@@ -130,6 +133,7 @@ def _run_processes(
         # Whoever writes a plugin wants to know before anybody waits.
         settings = settings.model_copy(update={"watchdog_seconds": min(_DEV_WATCHDOG, settings.watchdog_seconds)})
     os.environ.update(environment(settings, context.config))
+    gc.enable()  # here only the workers are watched
     if options.dev:
         from gateway.server.reloading import run_reloading
 

@@ -1,5 +1,6 @@
 """A serving process that `gateway serve` starts, and how it gets the settings."""
 
+import gc
 import json
 import multiprocessing
 import os
@@ -8,16 +9,20 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gateway.app import create
-from gateway.runtime import PluginLoadError
-from gateway.server import STARTUP_FAILURE, run
-from gateway.settings import Settings, SettingsError
+if TYPE_CHECKING:
+    from gateway.settings import Settings
 
 
 def serve_worker(listener: socket.socket) -> None:
     """Serve in a process started for it; the settings are in the environment (see `environment`)."""
+    gc.disable()  # until the server listens (`gateway.server.running`): what a start makes stays
+    from gateway.app import create
+    from gateway.runtime import PluginLoadError
+    from gateway.server import STARTUP_FAILURE, run
+    from gateway.settings import SettingsError
+
     try:
         application = create()
     except (PluginLoadError, SettingsError) as error:
@@ -41,7 +46,7 @@ def reloaded(sockets: list[socket.socket] | None) -> None:
         serve_worker(listener)
 
 
-def environment(settings: Settings, config: Path | None) -> dict[str, str]:
+def environment(settings: "Settings", config: Path | None) -> dict[str, str]:
     """The variables by which a started process gets the settings that options of the command line changed."""
     values: dict[str, Any] = {
         "GATEWAY_HOST": settings.host,

@@ -70,9 +70,10 @@ class _DrainingServer(uvicorn.Server):
         """Start the application, then listen in our own way."""
         await super().startup(sockets=[])
         self.servers += [Acceptor(listener, self._protocol) for listener in sockets or ()]  # type: ignore[misc]
-        # What is there now stays: each full collection would walk all of it again, in the middle of answers.
-        gc.collect()
+        # What is there now stays: each full collection would walk all of it again, in the middle of answers. Nor is it
+        # collected before: of 190,000 objects of a start 1,900 are garbage, and to find them takes a twentieth of it.
         gc.freeze()
+        gc.enable()
 
     def _protocol(self) -> HttpProtocol:
         return HttpProtocol(self.config, self.server_state, self.lifespan.state)
