@@ -7,7 +7,7 @@ from gateway.api.admin import AdminGuard, Condition, Control, Draining, WorkerSt
 from gateway.api.health import health_handlers
 from gateway.api.models_health import models_health_handler
 from gateway.api.refusal import BEGAN, Refusal, refusal
-from gateway.api.unmatched import exception_handlers
+from gateway.api.unmatched import answer_unexpected, exception_handlers
 from gateway.api.v1 import chat_handlers, kept_handlers, model_handlers, plain_handlers
 
 __all__ = (
@@ -20,6 +20,7 @@ __all__ = (
     "WorkerStatus",
     "admin_guard",
     "admin_router",
+    "answer_unexpected",
     "chat_handlers",
     "exception_handlers",
     "health_handlers",

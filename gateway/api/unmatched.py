@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.routes import ASGIRoute, HTTPRoute
 from litestar.types import ExceptionHandlersMap, Scope
 
-from gateway.api.refusal import own_headers, refusal
+from gateway.api.refusal import Refusal, own_headers, refusal
 from gateway.errors import GatewayError, Overloaded
 from gateway.registry import DatabaseUnavailable
 from gateway.wire.envelope import error_answer
@@ -59,16 +59,32 @@ def _answer_away(request: Request[Any, Any, Any], error: DatabaseUnavailable) ->
     return _answer_gateway(request, Overloaded("The database is away: try again later.", retry_after=_RETRY_SECONDS))
 
 
+async def answer_unexpected(scope: Any, send: Any, error: Exception) -> None:
+    """The same for what a handler raised that was called without the framework."""
+    answer = _unexpected(scope["path"], error)
+    headers = {**own_headers(scope), "content-type": answer.media_type, "content-length": str(len(answer.body))}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
 def _answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    _log.error("request_failed", exc_info=error, extra={"fields": {"path": request.scope["path"]}})
-    return _respond(request.scope, 500, "The gateway failed to answer this request.", {})
+    return _answer(request.scope, _unexpected(request.scope["path"], error), {})
+
+
+def _unexpected(path: str, error: Exception) -> Refusal:
+    _log.error("request_failed", exc_info=error, extra={"fields": {"path": path}})
+    return refusal(path, 500, "The gateway failed to answer this request.")
 
 
 def _respond(scope: Scope, status: int, message: str, headers: Mapping[str, str]) -> Response[bytes]:
-    answer = refusal(scope["path"], status, message)
+    return _answer(scope, refusal(scope["path"], status, message), headers)
+
+
+def _answer(scope: Scope, answer: Refusal, headers: Mapping[str, str]) -> Response[bytes]:
     # As a header: Litestar would add a second charset to a media type that is text.
     said = {**headers, **own_headers(scope), "content-type": answer.media_type}
-    return Response(answer.body, status_code=status, headers=said)
+    return Response(answer.body, status_code=answer.status, headers=said)
 
 
 def allowed_methods(app: Litestar, scope: Scope) -> tuple[str, ...]:

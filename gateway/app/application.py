@@ -16,6 +16,7 @@ from gateway.api import (
     Refusal,
     admin_guard,
     admin_router,
+    answer_unexpected,
     chat_handlers,
     health_handlers,
     kept_handlers,
@@ -112,8 +113,16 @@ class Application:
         held, serving = self._generations.hold(), self._swap.serving
         if serving.overheard:
             scope.get("extensions", {}).get("litestar_gateway", {}).pop("line", None)
+        handle = serving.direct.get(scope["path"])
         try:
-            await serving.litestar(scope, receive, send)
+            if handle is None:
+                await serving.litestar(scope, receive, send)
+            else:
+                await handle(scope, receive, send)
+        except Exception as error:
+            if handle is None:
+                raise
+            await answer_unexpected(scope, send, error)
         finally:
             self._generations.let_go(held)
 

@@ -1,6 +1,6 @@
 """One generation with its HTTP surfaces: everything of it that is made before anything is opened."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from litestar.plugins import InitPlugin
 
 from gateway.api import AdminGuard, exception_handlers
 from gateway.app.emitting import Emitter
-from gateway.app.routes import check_routes, exchange_paths, guard_admin_routes, overheard
+from gateway.app.routes import Handle, check_routes, direct, exchange_paths, guard_admin_routes, overheard
 from gateway.protocols import Gateway
 from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, Registered, assemble, load_plugins
 from gateway.settings import Settings
@@ -30,6 +30,8 @@ class Assembled(NamedTuple):
     """The paths that serve exchanges and nothing else."""
     overheard: bool
     """Whether a plugin's middleware or hook sees the messages of answers: then they are sent as messages."""
+    direct: Mapping[str, Handle]
+    """What serves exchanges at a path, where nothing stands before it."""
 
 
 class Assembler:
@@ -62,7 +64,7 @@ class Assembler:
         own = (Registered(_OURS, _started(litestar)), Registered(_OURS, self._until_closed(generation)))
         generation = msgspec.structs.replace(generation, lifespans=(*generation.lifespans, *own))
         told, paths = plugins.told(generation.failed), exchange_paths(litestar.routes)
-        return Assembled(told, generation, litestar, paths, overheard(litestar))
+        return Assembled(told, generation, litestar, paths, overheard(litestar), direct(litestar))
 
     def _litestar(self, generation: Generation, body_limit: int) -> Litestar:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from enum import Enum, auto
 from functools import partial
@@ -30,6 +31,10 @@ TURNED_AWAY_BODY = 65_536
 """Bytes of a body that is read for nothing, so that the connection of a request that is turned away can be kept."""
 FLUSH_SECONDS = 30.0
 """How long a cut connection may take to deliver what was already written."""
+
+
+_HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=._~:\[\]@%-]*").fullmatch
+"""What a host and its port may be written with (RFC 3986, 3.2.2)."""
 
 
 class _RequestRefusedError(Exception):
@@ -208,13 +213,16 @@ class HttpProtocol(HttpToolsProtocol):
         if method == b"CONNECT":
             raise _RequestRefusedError(400, "This is no proxy.")
         fields = dict(headers)
-        hosts = 1 if b"host" in fields else 0
+        host = fields.get(b"host")
+        hosts = 0 if host is None else 1
         codings = [fields[b"transfer-encoding"].lower()] if b"transfer-encoding" in fields else []
         if len(fields) != len(headers):  # some name comes twice
             hosts = sum(name == b"host" for name, _ in headers)
             codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
         if hosts > 1 or (not hosts and version == "1.1"):
             raise _RequestRefusedError(400, "A request needs exactly one Host header.")
+        if host is not None and not _HOST(host):
+            raise _RequestRefusedError(400, "The Host header names no host.")
         # Anything else next to "chunked" is read differently by somebody else on the way (request smuggling).
         if codings and (codings != [b"chunked"] or version == "1.0"):
             raise _RequestRefusedError(400, "The Transfer-Encoding is not understood.")

@@ -28,7 +28,7 @@ def custom_route(gateway: Gateway, settings: Settings) -> ASGIRouteHandler:
     """The handler of `POST /api/chat/custom`."""
     dialect = ChatbotUi(not_found=settings.not_found_message)
 
-    @asgi(settings.path, copy_scope=False, opt={"scope": "chat"})
+    @asgi(settings.path, copy_scope=False, opt={"scope": "chat", "direct": True})
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
             await _refuse_method(send)

@@ -37,7 +37,7 @@ def _same(dialect: ClientDialect, _: Scope) -> ClientDialect:
 def exchange_handler(path: str, dialect: Callable[[Scope], ClientDialect], serve: Serve) -> ASGIRouteHandler:
     """A handler that serves exchanges in the dialect of each request, and tells other methods the right one."""
 
-    @asgi(path, copy_scope=False, opt={"scope": "chat"})
+    @asgi(path, copy_scope=False, opt={"scope": "chat", "direct": True})
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
             await _refuse_method(scope, send)

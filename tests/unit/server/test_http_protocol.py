@@ -240,6 +240,16 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
     assert answer.index(b"POST a") < answer.index(b"POST b")
 
 
+@pytest.mark.parametrize("host", [b"a b", b"a/b", b'"a"', b"a\x80", b"<a>"])
+async def test_a_host_that_is_none_is_refused(host: bytes) -> None:
+    async with serving() as port:
+        refused = await exchange(port, b"GET /v1/models HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+        taken = await exchange(port, b"GET /x HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n")
+    status, body = _status_and_json(refused)
+    assert (status, body["error"]["message"]) == (400, "The Host header names no host.")
+    assert taken.startswith(b"HTTP/1.1 200 ")
+
+
 async def test_a_dripping_head_is_closed_with_408() -> None:
     async with serving(_Hasty) as port:
         answer = await exchange(port, b"GET / HT", b"TP")
