@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Where an image sets it, each of the hundreds of processes the tests start would compile the whole gateway anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof drain kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof drain rolling kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -26,6 +26,7 @@ help:
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found; into the same page"
 	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make drain        SIGTERM 100 times under 100 live streams each"
+	@echo "make rolling      restart all workers 20 times under load, and no request fails"
 	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
 	@echo "make load         10,000 idle streams, slow clients, bombs and 10,002 aborted requests, with what they take"
 	@echo "make aborts       clients that leave, 3,334 times in each phase: how fast the upstream is closed, what is left"
@@ -83,6 +84,10 @@ chaos-proof: .venv/installed
 drain: .venv/installed
 	DRAIN_STOPS=$(or $(STOPS),100) DRAIN_STREAMS=100 DRAIN_REPORT=docs/reliability.md \
 		$(BIN)/python -m pytest -q -s -o timeout=7200 tests/restarts/test_drain.py
+
+rolling: .venv/installed
+	ROLLING_RESTARTS=$(or $(RESTARTS),20) ROLLING_REPORT=docs/reliability.md \
+		$(BIN)/python -m pytest -q -s -o timeout=3600 tests/restarts/test_rolling.py
 
 kill: .venv/installed
 	KILL_WINDOW_SQLITE=$(or $(KILLS),800) KILL_WINDOW_POSTGRES=$(or $(KILLS),200) \

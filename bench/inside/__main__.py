@@ -115,7 +115,7 @@ async def serve(order: Order) -> None:
         while line := await asyncio.to_thread(sys.stdin.readline):
             surface, window = line.split(maxsplit=1)
             print(await inside.cost(surface, msgspec.json.decode(window, type=Window)), flush=True)
-        await application.drain()
+        await application.drain(asyncio.Event())
 
 
 if __name__ == "__main__":

@@ -138,13 +138,21 @@ class Application:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def drain(self) -> None:
-        """Be no longer ready, refuse new exchanges, return when the running ones have ended or their time is over."""
+    @property
+    def drain_seconds(self) -> float:
+        """How long running exchanges may go on when the server ends."""
+        return self.settings.drain_seconds
+
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Be no longer ready, refuse new exchanges, return when the running ones have ended.
+
+        When their time is over, or somebody is in a hurry, they are ended visibly.
+        """
         self.pipeline.drain()
         self._swap.leave()
-        self.log.info("draining", count=self.pipeline.in_flight)
-        await self.pipeline.drained(self.settings.drain_seconds)
-        await self._swap.left(self.settings.plugin_start_seconds)
+        self.log.info("draining", count=self.pipeline.in_flight, seconds=self.drain_seconds, reason=self._waits_for())
+        await self.pipeline.drained(self.drain_seconds, hurry)
+        await self._swap.left(0 if hurry.is_set() else self.settings.plugin_start_seconds)
 
     async def ready(self) -> bool:
         """Whether everything that an exchange needs is there."""
@@ -228,6 +236,13 @@ class Application:
             *model_handlers(self.pipeline.require, lambda: self.registry.snapshot),
             admin_router(self._swap, self.pipeline.explain, Condition(self.stats, self.unready), self._guard),
         ]
+
+    def _waits_for(self) -> str | None:
+        """What keeps it from ending, and how not to wait."""
+        if not (count := self.pipeline.in_flight):
+            return None
+        answers = f"{count} answer{'s'[: count != 1]}"
+        return f"{answers} may take {self.drain_seconds:g} s to end; another Ctrl-C or SIGTERM ends them now"
 
     def _ailing(self) -> tuple[Ailing, ...]:
         limiters = self._generations.current.limiters if self._generations.is_open else ()

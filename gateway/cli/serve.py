@@ -63,8 +63,8 @@ def serve(
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM; both let running answers end first.
 
-    A second Ctrl-C ends at once; SIGHUP reads settings and plugins anew. `/health/ready` tells a load balancer when to
-    send traffic.
+    A second one ends them visibly and soon, a third one at once. SIGHUP reads settings and plugins anew, SIGUSR2
+    replaces the workers of several one by one. `/health/ready` tells a load balancer when to send traffic.
     """
     context: Context = ctx.obj
     context.config = config or context.config
@@ -74,7 +74,7 @@ def serve(
         stack.callback(gc.enable)
         gc.disable()  # until the server listens (`gateway.server.running`): what a start makes stays
         for number in (signal.SIGINT, signal.SIGTERM):
-            stack.callback(signal.signal, number, signal.signal(number, _end_at_once))
+            signal.signal(number, _end_at_once)  # to the end: the server leaves its own there, see `let_go`
         code = _serve(context, settings, _Options(workers, demo, dev), stack)
     ctx.exit(code)
 
@@ -118,6 +118,7 @@ def _run_here(settings: "Settings", prepared: _Prepared, listener: socket.socket
 def _run_processes(
     context: Context, settings: "Settings", options: _Options, prepared: _Prepared, listener: socket.socket
 ) -> int:
+    from gateway.app.log import configure
     from gateway.app.unprovided import refuse_unprovided
     from gateway.cli.plugins.dry import dry_run
     from gateway.cli.worker import environment, reloaded, serve_worker
@@ -143,6 +144,7 @@ def _run_processes(
     from gateway.runtime.switching import ask_to_reload
     from gateway.server.supervisor import Supervisor
 
+    configure(settings.log_level)
     return Supervisor(serve_worker, listener, options.workers, lambda: ask_to_reload(settings)).run()
 
 

@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from gateway.settings import Settings
 
 
-def serve_worker(listener: socket.socket) -> None:
-    """Serve in a process started for it; the settings are in the environment (see `environment`)."""
+def serve_worker(listener: socket.socket, pipe: "Connection | None" = None) -> None:
+    """Serve in a process started for it; the settings are in the environment (see `environment`).
+
+    One of several has a pipe to its supervisor.
+    """
     gc.disable()  # until the server listens (`gateway.server.running`): what a start makes stays
     from gateway.app import create
     from gateway.runtime import PluginLoadError
-    from gateway.server import STARTUP_FAILURE, run
+    from gateway.server import STARTUP_FAILURE, Link, run
     from gateway.settings import SettingsError
 
     try:
@@ -29,7 +34,7 @@ def serve_worker(listener: socket.socket) -> None:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(STARTUP_FAILURE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    run(application, listener)
+    run(application, listener, None if pipe is None else Link(pipe))
 
 
 def _end_with_parent() -> None:

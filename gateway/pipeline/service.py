@@ -164,9 +164,12 @@ class Pipeline:
         """Refuse new exchanges from now on."""
         self.draining = True
 
-    async def drained(self, timeout: float) -> None:
-        """Wait for the running exchanges; those that take longer than `timeout` seconds are ended visibly."""
-        await self._wait_idle(timeout)
+    async def drained(self, timeout: float, hurry: asyncio.Event | None = None) -> None:
+        """Wait for the running exchanges; those that take longer than `timeout` seconds are ended visibly.
+
+        Nobody waits once `hurry` is set.
+        """
+        await self._wait_idle(timeout, hurry)
         for live in list(self._running):
             live.stop(Cause.SHUTDOWN)
         await self._wait_idle(CLEANUP)
@@ -290,15 +293,16 @@ class Pipeline:
         finally:
             self._generations.release(generation)
 
-    async def _wait_idle(self, timeout: float) -> None:
+    async def _wait_idle(self, timeout: float, hurry: asyncio.Event | None = None) -> None:
         self._idle.clear()
         if not self._running:
             return
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._idle, hurry) if event is not None]
         try:
-            async with asyncio.timeout(timeout):
-                await self._idle.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
 
 
 async def _turn_away(send: Send, dialect: ClientDialect, error: GatewayError) -> None:

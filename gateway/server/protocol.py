@@ -29,6 +29,8 @@ WAITING = 8
 """Requests that may have come behind one that is still being answered."""
 TURNED_AWAY_BODY = 65_536
 """Bytes of a body that is read for nothing, so that the connection of a request that is turned away can be kept."""
+CLOSE = (b"connection", b"close")
+"""Among the headers of every answer, when none may be followed by another one."""
 FLUSH_SECONDS = 30.0
 """How long a cut connection may take to deliver what was already written."""
 
@@ -192,7 +194,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is complete; the next one may begin at any time."""
         if self._turned_away is not None:
-            self._turn_away(self._turned_away, keep=self.parser.should_keep_alive())
+            keep = self.parser.should_keep_alive() and CLOSE not in self.server_state.default_headers
+            self._turn_away(self._turned_away, keep=keep)
         elif not self._upgrading and not self._refused:
             super().on_message_complete()
 
@@ -301,6 +304,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._watch = self.loop.call_later(self.window, self._look)
 
     # -- ends ---------------------------------------------------------------------------------------------------------
+
+    def answer_last(self) -> None:
+        """Let the newest answer be the last on this connection; one that has begun cannot say so any more."""
+        if self._running is not None and not self.cycle.response_started:  # uvicorn's `cycle` is the newest
+            self.cycle.keep_alive = False
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer for the application and close; never into the middle of an answer it is giving."""

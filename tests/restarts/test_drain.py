@@ -94,7 +94,6 @@ async def stopped_under(gateway: RunningGateway, teller: Teller, key: str) -> tu
     await until_draining(gateway)
     refused = await (await ask(gateway, key, "tale")).finish()
     assert (refused.status, refused.header("retry-after")) == (503, "1")
-    gateway.send(signal.SIGTERM)  # a service manager that signals the whole group: nothing changes
     teller.go_on()
     answers = [told(await one.finish()) for one in asking]
     return answers, await gateway.stop()
@@ -142,16 +141,22 @@ async def test_everything_that_runs_ends_whole(tmp_path: Path, report: Report) -
     assert set(codes) == {0}
 
 
-async def test_what_outlives_the_limit_ends_visibly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("why", ["limit", "second signal", "second signal to a supervisor"])
+async def test_what_may_not_go_on_ends_visibly(tmp_path: Path, why: str) -> None:
     data_dir = tmp_path / "data"
     async with Teller() as teller:
         environ, key, arguments = await prepared(data_dir, teller)
-        environ |= {"GATEWAY_DRAIN_SECONDS": "0.5"}
+        environ |= {"GATEWAY_DRAIN_SECONDS": "0.5" if why == "limit" else "3600"}
+        arguments += ("--workers", "2") if why.endswith("supervisor") else ()
         async with RunningGateway(data_dir, environ=environ, arguments=arguments) as gateway:
             asking = await live(gateway, teller, key, 5)
             custom = await gateway.client.open_chat(TALE, key=key)
             assert (await custom.head()).status == 200
             gateway.send(signal.SIGTERM)
+            if why != "limit":
+                await until_draining(gateway)
+                await asyncio.sleep(0.6)  # sooner it would be the same one
+                gateway.send(signal.SIGTERM)
             streams = [await one.finish() for one in asking[:5]]
             waiting = [await one.finish() for one in asking[5:]]
             cut = await custom.finish()

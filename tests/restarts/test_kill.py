@@ -17,7 +17,7 @@ import pytest
 from restart_account import Account, account, read_rows
 from restart_load import Load
 from restart_report import Report
-from restart_upstream import MARK, Asked, Teller
+from restart_upstream import MARK, WARM, Asked, Teller
 from seeding import seed
 
 from gateway.registry import NewModel
@@ -39,17 +39,6 @@ HANG = 100
 SHOWN_EVERY = 50
 EARLY = 8
 """One worker in so many is killed while it starts."""
-WARM = """
-import multiprocessing, sys
-
-if multiprocessing.parent_process() is None:
-    forking = multiprocessing.get_context("forkserver")
-    ours = [name for name in sys.modules if name.startswith("gateway")]
-    forking.set_forkserver_preload(["gateway.cli.worker", *ours])
-    multiprocessing.get_context = lambda method=None: forking
-"""
-"""With KILL_WARM the plugin makes workers out of a process that has imported all they need, and serves nothing itself:
-a start then takes a tenth of the time, and a thousand are possible. Without, workers start as users' do."""
 
 
 HEAD = (
