@@ -80,6 +80,10 @@ class Background:
             self._apart = False
 
 
+_WORKS = Background.works.__code__
+"""Asks who runs, also where it is the application that is counted."""
+
+
 class Parts:
     """Whose code is whose: one part for each package of the gateway, each plugin and each library that serves."""
 
@@ -90,7 +94,8 @@ class Parts:
 
     def of(self, frame: FrameType) -> str:
         """The part that a frame's code belongs to; empty for our own, and for what runs in the background."""
-        if self._background.works():
+        caller = frame.f_back
+        if self._background.works() or (caller is not None and caller.f_code is _WORKS):
             return ""
         code = frame.f_code
         part = self._known.get(code)

@@ -15,7 +15,7 @@ from gateway.egress.guard import Guard
 from gateway.egress.message import Message
 from gateway.egress.policy import EgressPolicy
 from gateway.egress.pool import Key, Pool
-from gateway.egress.request import request_head
+from gateway.egress.request import Prepared, header_lines, request_head
 from gateway.egress.resolver import Resolver, SystemResolver
 from gateway.egress.response import Response
 from gateway.egress.url import Target, parse_target
@@ -81,6 +81,7 @@ class EgressClient:
         if self._closed:
             raise not_dialled("the egress client is closed")
         if (captured := self.capture.kept) is not None:
+            header_lines(headers)  # What cannot be sent is nothing to look at, either.
             captured.append(CapturedRequest(method=method, url=url, headers=headers, body=body))
             return NoAnswer()
         target = self._target(url)
@@ -105,6 +106,10 @@ class EgressClient:
         if response.status < 300 and not message.compressed and response.status:
             return response
         return _judge(response, compressed=message.compressed)
+
+    def prepared(self, headers: Headers) -> Headers:
+        """The same headers, for many requests: checked and written by the first of them."""
+        return Prepared(headers)
 
     def httpx2_transport(self, *, tenant: bytes = b"", timeouts: Timeouts = Timeouts()) -> "Httpx2Transport":
         """An `httpx2.AsyncBaseTransport` over this door, for libraries built on httpx2.

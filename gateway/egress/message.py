@@ -4,7 +4,7 @@ from typing import Final
 
 import httptools
 
-_CHUNKED: Final = b"chunked"
+_CHUNKED: Final = "chunked"
 
 
 class Message:
@@ -20,7 +20,6 @@ class Message:
         "_parser",
         "_pieces",
         "_quiet",
-        "_raw",
         "_size",
         "_until_close",
         "complete",
@@ -38,7 +37,6 @@ class Message:
         self._head_only = head_only
         self._limit = limit
         self._pieces: list[bytes] = []
-        self._raw: list[tuple[bytes, bytes]] = []
         self._size = 0
         self._quiet = 0
         self._until_close = False
@@ -99,7 +97,8 @@ class Message:
         if self._size > self._limit:
             self._refuse("the head or the trailers are too large")
         if not self.head:
-            self._raw.append((name.lower(), value.rstrip(b" \t")))  # what leads is cut already
+            # What leads is cut already.
+            self.headers.append((name.lower().decode("latin-1"), value.rstrip(b" \t").decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         if self.complete:
@@ -107,15 +106,13 @@ class Message:
         parser = self._parser
         status = parser.get_status_code()
         if 100 <= status < 200 and status != 101:
-            self._raw.clear()
+            self.headers.clear()
             return
         if not 200 <= status < 600 or parser.get_http_version() not in ("1.1", "1.0"):
             self._refuse("the status line is not HTTP/1.1's")
         self.status = status
         self.reusable = bool(parser.should_keep_alive())
         self._read_framing()
-        self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw]
-        self._raw.clear()
         self.head = True
         if self._head_only:
             # httptools cannot be told that no body follows, so this connection ends here.
@@ -130,14 +127,14 @@ class Message:
 
     def _read_framing(self) -> None:
         framings = 0
-        for name, value in self._raw:
-            if name == b"content-length":
+        for name, value in self.headers:
+            if name == "content-length":
                 framings += 1
-            elif name == b"transfer-encoding":
+            elif name == "transfer-encoding":
                 framings += 1
                 if value.strip().lower() != _CHUNKED:
                     self._refuse("the transfer coding is not chunked")
-            elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
                 self.compressed = True
         if framings > 1:
             self._refuse("the body has more than one framing")

@@ -1,6 +1,7 @@
 """The connections of one client: how many, whose, and for how long."""
 
 import asyncio
+import time
 from collections import deque
 from typing import TypeAlias
 
@@ -105,11 +106,10 @@ class Pool:
             return
         if len(self._since) >= self._policy.idle_total:
             self._evict()
-        loop = asyncio.get_running_loop()
         self._idle.setdefault(connection.key, []).append(connection)
-        self._since[connection] = loop.time()
+        self._since[connection] = time.monotonic()
         if self._sweeper is None:
-            self._sweeper = loop.call_later(self._policy.idle_seconds, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(self._policy.idle_seconds, self._sweep)
 
     def lost(self, connection: Connection) -> None:
         """A connection's socket is closed."""
@@ -150,12 +150,11 @@ class Pool:
                 del self._idle[connection.key]
 
     def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        limit = loop.time() - self._policy.idle_seconds
+        limit = time.monotonic() - self._policy.idle_seconds
         while self._since:
             connection, since = next(iter(self._since.items()))
             if since > limit:
-                self._sweeper = loop.call_at(since + self._policy.idle_seconds, self._sweep)
+                self._sweeper = asyncio.get_running_loop().call_later(since - limit, self._sweep)
                 return
             self._forget(connection)
             connection.abort()

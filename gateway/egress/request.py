@@ -37,14 +37,7 @@ def request_head(method: str, target: Target, headers: Headers, length: int) -> 
 
     Raises `UpstreamUnreachable` for a method, name or value that cannot be sent as it is; nothing was sent then.
     """
-    lines: list[str] = []
-    for name, value in headers:
-        start = _line_start(name)
-        if start:
-            lines.append(f"{start}{value}\r\n")
-        else:
-            _encode((value,), ends=0)  # Left out, yet a sign of an attack if no header could hold it.
-    block = _encode(lines, ends=len(lines))
+    block = header_lines(headers)
     size = b"content-length: %d\r\n" % length if length or method not in _BODILESS else b""
     return b"%s %s HTTP/1.1\r\nhost: %s\r\n%saccept-encoding: identity\r\n%s\r\n" % (
         _method(method),
@@ -53,6 +46,33 @@ def request_head(method: str, target: Target, headers: Headers, length: int) -> 
         block,
         size,
     )
+
+
+class Prepared(tuple[tuple[str, str], ...]):
+    """Headers that many requests carry: written once."""
+
+    lines: bytes | None = None
+    """As they are sent, once they were."""
+
+
+def header_lines(headers: Headers) -> bytes:
+    """The headers' lines, without those that are the connection's business; raises `UpstreamUnreachable`."""
+    if type(headers) is not Prepared:
+        return _written(headers)
+    if headers.lines is None:
+        headers.lines = _written(headers)
+    return headers.lines
+
+
+def _written(headers: Headers) -> bytes:
+    lines: list[str] = []
+    for name, value in headers:
+        start = _line_start(name)
+        if start:
+            lines.append(f"{start}{value}\r\n")
+        else:
+            _encode((value,), ends=0)  # Left out, yet a sign of an attack if no header could hold it.
+    return _encode(lines, ends=len(lines))
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,7 @@ from gateway.pipeline.mapping import map_error
 from gateway.pipeline.names import AnswerNames
 from gateway.pipeline.observers import start_observers
 from gateway.pipeline.outcomes import settle_attempt
+from gateway.pipeline.patience import Patience
 from gateway.pipeline.plain import plain_relay
 from gateway.pipeline.pump import Pump
 from gateway.pipeline.race import Race
@@ -70,7 +71,7 @@ class Attempts:
             if self._usage.durable:
                 await self._usage.committed()
             with self._clients.lease(live.generation, attempt.model) as client:
-                async with asyncio.timeout(attempt.model.timeouts.first):
+                with Patience(attempt.model.timeouts.first):
                     upstream = await client.open(request, attempt)
                 if isinstance(upstream, ByteUpstream):
                     attempt.upstream_headers = upstream.body.headers

@@ -7,6 +7,7 @@ from types import CoroutineType
 from typing import Any, NoReturn, TypeVar
 
 from gateway.errors import GatewayError, PluginError
+from gateway.pipeline.patience import Patience
 from gateway.pipeline.stepping import resumed
 from gateway.protocols import Logger
 from gateway.runtime import Faults, Registered
@@ -43,14 +44,14 @@ class Calls:
         started = time.perf_counter()
         try:
             if not isinstance(waiting, CoroutineType):
-                async with asyncio.timeout(self._limit):
+                with Patience(self._limit):
                     return await waiting
             try:
                 waits_for = waiting.send(None)
             except StopIteration as done:
                 answer: T = done.value
                 return answer  # it did not wait, as most do: a clock would cost more than the call
-            async with asyncio.timeout(self._limit):
+            with Patience(self._limit):
                 return await resumed(waiting, waits_for)
         except asyncio.CancelledError as error:
             if cancelled_by_us():

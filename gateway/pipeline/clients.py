@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from gateway.domain import Model
 from gateway.errors import ModelMisconfigured, PluginError
@@ -17,11 +16,20 @@ _Key = tuple[int, str, bytes]
 
 
 class _Entry:
+    """A client, and how many contexts use it."""
+
     __slots__ = ("client", "uses")
 
     def __init__(self, client: ProviderClient) -> None:
         self.client = client
         self.uses = 0
+
+    def __enter__(self) -> ProviderClient:
+        self.uses += 1
+        return self.client
+
+    def __exit__(self, *_: object) -> None:
+        self.uses -= 1
 
 
 class ClientCache:
@@ -32,8 +40,7 @@ class ClientCache:
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
-    @contextmanager
-    def lease(self, generation: Generation, model: Model) -> Iterator[ProviderClient]:
+    def lease(self, generation: Generation, model: Model) -> AbstractContextManager[ProviderClient]:
         """The client for this model, for as long as the context lasts.
 
         Raises `PluginError` without its provider, `ModelMisconfigured` for a model that cannot be called.
@@ -43,16 +50,13 @@ class ClientCache:
         key = (generation.number, model.provider, model.tenant)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = _Entry(_connect(generation, model))
+            entry = _Entry(_connect(generation, model))
+            if len(self._entries) >= KEPT:
+                self._evict()
+            self._entries[key] = entry
         else:
             self._entries.move_to_end(key)
-        entry.uses += 1
-        try:
-            yield entry.client
-        finally:
-            entry.uses -= 1
-            if len(self._entries) > KEPT:
-                self._evict()
+        return entry
 
     async def aclose(self, generation: int | None = None) -> None:
         """Close every client, or those of one generation."""
@@ -63,7 +67,7 @@ class ClientCache:
             await asyncio.wait(self._closing)
 
     def _evict(self) -> None:
-        for key, entry in list(self._entries.items())[: len(self._entries) - KEPT]:
+        for key, entry in list(self._entries.items())[: len(self._entries) - KEPT + 1]:
             if not entry.uses:
                 del self._entries[key]
                 task = asyncio.get_running_loop().create_task(self._close(key, entry.client))

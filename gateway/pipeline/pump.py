@@ -11,6 +11,7 @@ from gateway.events import Cause, Failure
 from gateway.pipeline.calls import StrayCancellation, cancelled_by_us
 from gateway.pipeline.headers import answer_headers
 from gateway.pipeline.outlet import Outlet
+from gateway.pipeline.patience import Patience
 from gateway.pipeline.relay import Relay
 from gateway.protocols import ByteStream, EventUpstream
 
@@ -102,7 +103,7 @@ class Pump:
         """The client takes the rest of what was written; then its connection is cut if that is how the answer ends."""
         if self._outlet.waiting:
             try:
-                async with asyncio.timeout(SLOW_CLIENT):
+                with Patience(SLOW_CLIENT):
                     await self._outlet.drained()
             except TimeoutError:
                 self.cause, self._cutting = Cause.CLIENT_SLOW, True

@@ -34,6 +34,7 @@ from gateway.pipeline.mapping import render
 from gateway.pipeline.names import AnswerNames
 from gateway.pipeline.outcomes import outcome_of
 from gateway.pipeline.outlet import Outlet
+from gateway.pipeline.patience import Patience
 from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.pipeline.recall import hold_to_maker, recalled
 from gateway.pipeline.router import Router
@@ -245,7 +246,7 @@ class Pipeline:
     async def _deliver(self, live: Live) -> None:
         """Wait for the client to take the answer, but not for ever."""
         try:
-            async with asyncio.timeout(SLOW_CLIENT):
+            with Patience(SLOW_CLIENT):
                 await live.outlet.drained()
         except TimeoutError:
             live.outlet.abandon()

@@ -40,6 +40,10 @@ class Egress(Protocol):
         """
         ...
 
+    def prepared(self, headers: Headers) -> Headers:
+        """The same headers, for many requests: checked and written by the first of them."""
+        ...
+
     def httpx2_transport(self, *, tenant: bytes = b"", timeouts: Timeouts = Timeouts()) -> Any:
         """An `httpx2.AsyncBaseTransport` over this door, for libraries built on httpx2.
 

@@ -1,14 +1,13 @@
 """Where a model's requests go and what they carry: one place for both lanes."""
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from gateway import Attempt, ChatRequest, Model, UpstreamDialect, UpstreamUnreachable, __version__
-from gateway.errors import Headers, StaleConnection
+from gateway import Attempt, ChatRequest, Model, UpstreamDialect, __version__
+from gateway.errors import StaleConnection
 from gateway.protocols import ByteStream, Egress
 from gateway.providers.headers import merged, with_client
 from gateway.providers.vendors import Vendor
@@ -20,8 +19,6 @@ ALSO: Final[Mapping[str, UpstreamDialect]] = MappingProxyType({d.name: d for d i
 """The dialects besides chat completions, by name."""
 _USER_AGENT: Final = f"litestar-gateway/{__version__}"
 _HTTP_WHITE_SPACE: Final = "\t\n\r "
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _PATHS: Final = {CHAT.name: "/chat/completions", RESPONSES.name: "/responses"}
 
 
@@ -35,11 +32,13 @@ class Destination:
         self._vendor = vendor
         # Joined as text, so that a query of the base URL stays where it was written: the original's client did so.
         self._base_url = (model.base_url or vendor.base_url).rstrip("/")
-        self._headers = (
-            ("content-type", "application/json"),
-            ("accept", "application/json"),
-            ("user-agent", _USER_AGENT),
-            ("authorization", f"Bearer {model.api_key.reveal()}".strip(_HTTP_WHITE_SPACE)),
+        self._headers = egress.prepared(
+            (
+                ("content-type", "application/json"),
+                ("accept", "application/json"),
+                ("user-agent", _USER_AGENT),
+                ("authorization", f"Bearer {model.api_key.reveal()}".strip(_HTTP_WHITE_SPACE)),
+            )
         )
 
     def dialect(self, request: ChatRequest, model: Model) -> UpstreamDialect:
@@ -58,7 +57,7 @@ class Destination:
         body = await self._egress.send(
             request.method,
             self._base_url + (_PATHS.get(dialect.name) or request.path),
-            headers=_checked(merged(with_client(self._headers, request, dialect), model)),
+            headers=merged(with_client(self._headers, request, dialect), model),
             body=self._written(request, model, dialect),
             tenant=model.tenant,
             timeouts=model.timeouts,
@@ -74,15 +73,6 @@ class Destination:
             return self._vendor.write_responses(request, model)
         quirks = self._vendor.quirks_for(model, request.fields)
         return dialect.write_request(request, msgspec.structs.replace(model, quirks=quirks))
-
-
-def _checked(headers: Headers) -> Headers:
-    for name, value in headers:
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-            error = UpstreamUnreachable("Connection error.")
-            error.detail, error.retryable = "a header's name or value cannot be sent", False
-            raise error
-    return headers
 
 
 def _follows_a_stale_connection(attempt: Attempt) -> bool:
