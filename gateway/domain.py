@@ -87,10 +87,11 @@ class Prices(msgspec.Struct, frozen=True):
         """US dollars for these tokens, the cached ones part of `input`; None where a price or a count is unknown."""
         if input is None or output is None:
             return None
-        cached = ((cache_read or 0, self.cache_read), (cache_write or 0, self.cache_write))
-        plain = max(0, input - sum(tokens for tokens, _ in cached))
+        read, write = cache_read or 0, cache_write or 0
+        plain = max(0, input - read - write)
+        prices = self.input, self.output, self.cache_read, self.cache_write
         total = 0.0
-        for tokens, price in ((plain, self.input), (output, self.output), *cached):
+        for tokens, price in zip((plain, output, read, write), prices, strict=True):
             if tokens:
                 if price is None:
                     return None
@@ -379,7 +380,6 @@ class Exchange:
     def header(self, name: str) -> str | None:
         """What the client sent under this name, lower case; None for what it did not send, and for credentials."""
         wanted = name.encode("latin-1", "replace")
-        if name in CREDENTIALS:
-            return None
-        values = [value.decode("latin-1") for sent, value in self.headers if sent == wanted]
-        return ", ".join(values) if values else None
+        if wanted not in dict(self.headers) or name in CREDENTIALS:
+            return None  # as nearly always: most of what is asked for was not sent
+        return ", ".join([value.decode("latin-1") for sent, value in self.headers if sent == wanted])

@@ -33,6 +33,17 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     source: Frame | None = None
 
+    def tell(self, answer: "Answer") -> bool:
+        """Let the answer know of it; whether this ends the answer."""
+        return False
+
+
+def _tell_of_a_piece(self: "Text | Reasoning | Refusal | ToolCall", answer: "Answer") -> bool:
+    """Let the answer know of one more piece of a choice."""
+    answer.deltas += 1
+    answer.seen.add(self.choice)
+    return False
+
 
 class Start(Event, frozen=True, gc=False):
     """The answer has a name; not content."""
@@ -40,6 +51,11 @@ class Start(Event, frozen=True, gc=False):
     id: str | None = None
     model: str | None = None
     created: int | None = None
+
+    def tell(self, answer: "Answer") -> bool:
+        """Let the answer know its name."""
+        answer.name, answer.model, answer.created = self.id, self.model, self.created
+        return False
 
 
 class Text(Event, frozen=True, gc=False):
@@ -49,6 +65,8 @@ class Text(Event, frozen=True, gc=False):
     part: int | None = None
     choice: int = 0
     logprobs: Any = None
+
+    tell = _tell_of_a_piece
 
 
 class Reasoning(Event, frozen=True, gc=False):
@@ -60,6 +78,8 @@ class Reasoning(Event, frozen=True, gc=False):
     signature: str | None = None
     redacted: str | None = None
 
+    tell = _tell_of_a_piece
+
 
 class Refusal(Event, frozen=True, gc=False):
     """The model declines, in words."""
@@ -67,6 +87,8 @@ class Refusal(Event, frozen=True, gc=False):
     text: str
     part: int | None = None
     choice: int = 0
+
+    tell = _tell_of_a_piece
 
 
 class ToolCall(Event, frozen=True, gc=False):
@@ -79,6 +101,8 @@ class ToolCall(Event, frozen=True, gc=False):
     arguments: str = ""
     kind: Literal["function", "custom"] = "function"
     signature: str | None = None
+
+    tell = _tell_of_a_piece
 
 
 class Citation(Event, frozen=True, gc=False):
@@ -126,6 +150,11 @@ class Usage(Event, frozen=True, gc=False):
         wrong = {name: None for name, count in said.items() if not 0 <= (count or 0) <= MOST_TOKENS}
         return msgspec.structs.replace(self, **wrong)
 
+    def tell(self, answer: "Answer") -> bool:
+        """Let the answer know its tokens, as far as they can be believed."""
+        answer.usage = self if self.is_credible else self.credible()
+        return False
+
 
 class Finish(Event, frozen=True, gc=False):
     """One choice is complete."""
@@ -135,9 +164,20 @@ class Finish(Event, frozen=True, gc=False):
     native: str | None = None
     stop_sequence: str | None = None
 
+    def tell(self, answer: "Answer") -> bool:
+        """Let the answer know how one choice ended."""
+        answer.finish[self.choice] = self.reason
+        answer.finished[self.choice] = self
+        return False
+
 
 class End(Event, frozen=True, gc=False):
     """The dialect's own end was seen."""
+
+    def tell(self, answer: "Answer") -> bool:
+        """Let the answer know that it ended."""
+        answer.ended = True
+        return True
 
 
 class Failure(Event, frozen=True, gc=False):
@@ -149,6 +189,11 @@ class Failure(Event, frozen=True, gc=False):
     retryable: bool = True
     native: Any = None
     """The upstream's own error object, where it sent one."""
+
+    def tell(self, answer: "Answer") -> bool:
+        """Let the answer know how it broke: what was first is what counts."""
+        answer.failure = answer.failure or self
+        return True
 
 
 class Opaque(Event, frozen=True, gc=False):
@@ -248,21 +293,7 @@ class Answer:
 
     def note(self, event: Event) -> None:
         """Take an event into account."""
-        kind = type(event)
-        if kind is Text or kind is ToolCall or kind is Reasoning or kind is Refusal:
-            self.deltas += 1
-            self.seen.add(event.choice)  # type: ignore[attr-defined]
-        elif isinstance(event, Finish):
-            self.finish[event.choice] = event.reason
-            self.finished[event.choice] = event
-        elif isinstance(event, Usage):
-            self.usage = event if event.is_credible else event.credible()
-        elif isinstance(event, Start):
-            self.name, self.model, self.created = event.id, event.model, event.created
-        elif kind is End:
-            self.ended = True
-        elif isinstance(event, Failure):
-            self.failure = self.failure or event
+        event.tell(self)
 
     def verdict(self, cause: Cause) -> End | Failure:
         """How the answer ended; asked once, when no more bytes will come."""

@@ -45,6 +45,10 @@ class FieldLogger:
         self._logger = logging.getLogger(name)
         self._bound = bound
 
+    def enabled(self, level: int) -> bool:
+        """Whether anything of that level is written."""
+        return self._logger.isEnabledFor(level)
+
     def log(self, level: int, event: str, **fields: object) -> None:
         """Log an event of that level."""
         if self._logger.isEnabledFor(level):

@@ -3,8 +3,6 @@
 from gateway.errors import InvalidRequest, RequestTooLarge
 from gateway.protocols import Receive, Scope
 
-_OF_THE_BODY = frozenset((b"content-length", b"content-encoding"))
-
 
 class ClientLeft(Exception):
     """The client closed its connection; there is nobody to answer."""
@@ -12,13 +10,11 @@ class ClientLeft(Exception):
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body; raises `RequestTooLarge` as soon as that is known, `ClientLeft` when it will never be whole."""
-    for name, value in scope["headers"]:
-        if name not in _OF_THE_BODY:
-            continue
-        if name == b"content-length" and int(value) > limit:
-            raise _too_large(limit)
-        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise InvalidRequest("Compressed request bodies are not accepted; send the body without content-encoding.")
+    sent = dict(scope["headers"])
+    if int(sent.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
+    if b"content-encoding" in sent and any(_is_compressed(*header) for header in scope["headers"]):
+        raise InvalidRequest("Compressed request bodies are not accepted; send the body without content-encoding.")
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
@@ -35,6 +31,10 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             return b"".join(pieces)
         message = await receive()
     raise ClientLeft
+
+
+def _is_compressed(name: bytes, value: bytes) -> bool:
+    return name == b"content-encoding" and value.strip().lower() not in (b"", b"identity")
 
 
 def _too_large(limit: int) -> RequestTooLarge:

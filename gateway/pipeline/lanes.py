@@ -131,7 +131,7 @@ class ExactRelay(Relay):
             self.answer.deltas += 1
             return frame.raw
         if self.open and len(events) == 1 and type(events[0]) in _DELTAS:
-            self.answer.note(events[0])
+            events[0].tell(self.answer)
             if self._observers is not None:
                 self._observers.tell_one(events[0])
             return frame.raw

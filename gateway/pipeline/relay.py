@@ -14,7 +14,6 @@ from gateway.pipeline.steps import Steps
 from gateway.protocols import ABORT, Writer
 
 _OPENING = (*CONTENT, End)
-_ENDING = (End, Failure)
 
 
 class Relay:
@@ -134,14 +133,15 @@ class Relay:
 
     def _note(self, events: Sequence[Event]) -> list[Event]:
         """Take events into account, up to the one that ends the answer."""
-        note = self.answer.note
+        answer = self.answer
         if self._intake is None:
             events = self._completed(events)
-        for count, event in enumerate(events):
-            note(event)
-            if isinstance(event, _ENDING):
+        for event in events:
+            if event.tell(answer):
                 self.closed = True
-                return list(events[: count + 1])
+                if event is not events[-1]:
+                    events = events[: events.index(event) + 1]
+                break
         return events if isinstance(events, list) else list(events)
 
     def _completed(self, events: Sequence[Event]) -> Sequence[Event]:

@@ -264,6 +264,12 @@ class Pipeline:
         tell_settled(generation, exchange, records, self._calls)
         error = exchange.error or (exchange.attempts[-1].error if exchange.attempts else None)
         level = error.log_level if error else logging.DEBUG
+        if self._log.enabled(level):
+            self._tell(exchange, error, level)
+
+    def _tell(self, exchange: Exchange, error: GatewayError | None, level: int) -> None:
+        """One line for one exchange."""
+        assert exchange.outcome is not None
         self._log.log(
             level,
             "exchange",

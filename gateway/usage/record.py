@@ -17,13 +17,13 @@ def usage_record(attempt: Attempt) -> UsageRecord:
     outcome = attempt.outcome or Outcome.GATEWAY_ERROR
     usage, provenance = _usage(attempt, outcome)
     ended = attempt.ended if attempt.ended is not None else time.monotonic()
-    first = attempt.first_content
+    first, principal, route = attempt.first_content, exchange.principal, exchange.route
     return UsageRecord(
         attempt_id=attempt.id,
         exchange_id=exchange.id,
-        principal_id=exchange.principal.id if exchange.principal else "",
-        owner=exchange.principal.owner if exchange.principal else None,
-        route=exchange.route.name if exchange.route else "",
+        principal_id=principal.id if principal else "",
+        owner=principal.owner if principal else None,
+        route=route.name if route else "",
         model_id=model.id,
         model_name=model.name,
         provider=model.provider,

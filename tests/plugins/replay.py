@@ -170,6 +170,9 @@ class Run(msgspec.Struct, frozen=True):
 class _Unseen:
     """A log that nobody reads."""
 
+    def enabled(self, level: int) -> bool:
+        return True
+
     def log(self, level: int, event: str, **fields: object) -> None: ...
 
     debug = info = warning = error = log

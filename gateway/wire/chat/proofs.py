@@ -13,7 +13,8 @@ import msgspec
 from gateway.wire.json import decode_value, encode_value
 
 _Json = dict[str, Any]
-_SIGNS: Final = (b'"reasoning_details"', b'"thought_signature"')
+_DETAILS: Final = b'"reasoning_details"'
+_SIGNATURE: Final = b'"thought_signature"'
 _FOREIGN: Final = re.compile(r"messages|responses|[a-z0-9_]+\.[a-z0-9_.]+")
 """The names of our other dialects: those of plugins have a dot in them, and no service's own `format` does."""
 
@@ -39,7 +40,8 @@ def is_foreign(maker: Any) -> bool:
 
 def without_foreign(messages: msgspec.Raw) -> msgspec.Raw:
     """The messages as a chat upstream may see them; those without foreign proofs keep their bytes."""
-    if not any(sign in bytes(messages) for sign in _SIGNS):
+    said = bytes(messages)
+    if _DETAILS not in said and _SIGNATURE not in said:
         return messages
     value = decode_value(messages)
     kept = [_message(message) for message in value] if isinstance(value, list) else value

@@ -26,7 +26,9 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
     asks = request.adds_usage or (request.stream and request.dialect != "chat")  # others are told without asking
     if asks and "stream_options" not in quirks.omit:
         fields["stream_options"] = asking_for_usage(fields.get("stream_options"))
-    request.lose(unsent(request, model, fields, quirks))
+    gone = unsent(request, model, fields, quirks)
+    if gone or request.lost:
+        request.lose(gone)
     return encoded(fitted(fields, quirks, choices=request.choices))
 
 

@@ -75,6 +75,9 @@ class Log:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, object]]] = []
 
+    def enabled(self, level: int) -> bool:
+        return True
+
     def log(self, level: int, event: str, **fields: object) -> None:
         self.events.append((event, fields))
 
