@@ -156,9 +156,16 @@ async def restarted_under(rolling: Rolling, load: Load) -> None:
     await until(lambda: rolling.serving() == new)
 
 
-async def test_one_that_is_told_to_end_alone_is_replaced_before_it_does(rolling: Rolling) -> None:
+async def test_one_that_is_told_to_end_alone_is_replaced_first_and_told_again_hurries(
+    rolling: Rolling,
+) -> None:
+    rolling.teller.hold()
+    stream = await rolling.gateway.client.send_bytes(Load(rolling.gateway.client, rolling.key, 0).request())
+    assert (await stream.head()).status == 200
+    rolling.teller.held = False
+    first = rolling.teller.asked[-1].process
+    others = rolling.serving() - {first}
     load = Load(rolling.gateway.client, rolling.key, 4, whole=2)
-    first, *others = rolling.serving()
     rolling.teller.may_start.clear()
     started, left = len(rolling.started), rolling.log("leaving")
     os.kill(number(first), signal.SIGTERM)
@@ -166,11 +173,17 @@ async def test_one_that_is_told_to_end_alone_is_replaced_before_it_does(rolling:
     await rolling.serve_all({first, *others})
     assert rolling.log("leaving") == left
     rolling.teller.may_start.set()
-    await until(lambda: not lives(first))
-    assert rolling.serving() == {*others, rolling.started[-1]}
-    await rolling.serve_all(rolling.serving())
+    await until(lambda: rolling.log("leaving") > left)
+    await rolling.serve_all({*others, rolling.started[-1]})
     await load.end()
     assert all(answer.whole for answer in load.told), [answer.detail for answer in load.told if not answer.whole]
+    assert lives(first), "a stream runs there"
+
+    # Told again, it ends that visibly.
+    os.kill(number(first), signal.SIGTERM)
+    assert b"server_shutting_down" in (await stream.finish()).body
+    await until(lambda: not lives(first))
+    assert rolling.serving() == {*others, rolling.started[-1]}
 
 
 async def test_new_ones_that_do_not_start_cost_no_request_and_are_tried_again_where_one_is_missing(
