@@ -1,10 +1,11 @@
 """Every stream there is of every provider, cut at every byte, for every client, with and without plugins in the way.
 
-`make cuts` prints how each cut was told and writes it into docs/reliability.md; it ends with the first that looked
-like a whole answer and was none. `make test` has a sample.
+`make cuts` prints how each cut was told and writes it into docs/reliability.md; it fails where one looked like a whole
+answer and was none. `make test` has a sample.
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ RECORDED = "chat, recorded"
 GOLDEN = Path(__file__).parents[1] / "golden"
 UNTOLD = {"mistral": "text"}
 """The custom route writes what is no text as JavaScript does, as the original; its goldens hold that."""
+_LATE_NAME = re.compile(rb"\ndata:[^\n]*\nevent:")
+"""An event whose name comes behind its data: cut in between, nobody can tell that it is not for the client."""
 LONGEST = 20_000
 """Bytes; what is longer is padding, and cutting it everywhere takes the square of that."""
 
@@ -101,7 +104,7 @@ def recorded() -> Iterator[tuple[str, Canned]]:
             canned = Canned(writes=behaviour.writes, says=Said())
             said = hear(CLIENTS[0], run(CHAT, CLIENTS[0], canned, *canned.writes)).says
             canned = msgspec.structs.replace(canned, says=said)
-            if agreed(CHAT, canned) and not _goes_on(canned):
+            if agreed(CHAT, canned) and not (_goes_on(canned) or _LATE_NAME.search(b"".join(canned.writes))):
                 yield f"{path.stem} {number}", canned
 
 
@@ -138,12 +141,15 @@ def main() -> None:
         for index, stream in enumerate(every())
         if lane == "plain" or stream.provider != RECORDED  # they are many, and of one dialect
     ]
+    flaws: list[str] = []
     with ProcessPoolExecutor() as pool:
         for (index, lane), (wrong, told) in zip(jobs, pool.map(cut, *zip(*jobs, strict=True)), strict=True):
             if wrong:
-                pool.shutdown(cancel_futures=True)
-                sys.exit(wrong)
+                print(wrong, flush=True)
+                flaws.append(wrong)
             counts.setdefault((every()[index].provider, lane), Counter()).update(told)
+    if flaws:
+        sys.exit(f"{len(flaws)} streams were told wrongly where they were cut")
     print(text := table(Counter(stream.provider for stream in every()), counts))
     write(text, Path(sys.argv[1]), block="cuts")
 
