@@ -180,6 +180,8 @@ async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, b
         async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
             await connection.execute(insert_new(engine.dialect.name, secrets).values(fresh).on_conflict_do_nothing())
             sealed = await connection.scalar(select)
+    # Between our two looks another process may have made both, at its first start.
+    keyring = keyring or read(settings)
     if keyring is None:
         raise KeyringError(f"This database was sealed with a keyring that is not here: {_ACTION}.")
     try:

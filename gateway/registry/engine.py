@@ -3,9 +3,10 @@
 import asyncio
 import os
 import threading
+import time
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -15,6 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from gateway.registry.errors import DatabaseUnavailable
 from gateway.registry.tables import SCHEMA
 
+if TYPE_CHECKING:
+    import aiosqlite
+
+_BUSY_SECONDS = 15.0
+"""How long SQLite waits for who writes."""
+_ASK_AGAIN = 0.01
 _LINGER = 2.0
 """Seconds for a thread to end that was told to."""
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -78,14 +85,16 @@ def _sqlite(url: URL) -> AsyncEngine:
     threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
     async def connect() -> aiosqlite.Connection:
-        opening = aiosqlite.connect(path, isolation_level=None, timeout=15, check_same_thread=False)
+        opening = aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
         opening._thread.daemon = True  # as SQLAlchemy does: nobody's exit waits for a statement
         threads.add(opening._thread)
         try:
-            return await opening
+            connection = await opening
+            await _prepare(connection)
         except BaseException:
             opening.stop()
             raise
+        return connection
 
     engine = create_async_engine(
         url,
@@ -94,7 +103,6 @@ def _sqlite(url: URL) -> AsyncEngine:
         hide_parameters=True,
         execution_options={"schema_translate_map": {SCHEMA: None}, "sqlite_threads": threads},
     )
-    sa.event.listen(engine.sync_engine, "connect", _prepare)
     sa.event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
@@ -112,13 +120,30 @@ async def close(engine: AsyncEngine) -> None:
             await asyncio.to_thread(thread.join, _LINGER)
 
 
-def _prepare(connection: Any, record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 15000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+async def _prepare(connection: "aiosqlite.Connection") -> None:
+    await connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000:.0f}")
+    await _write_ahead(connection)
+    await connection.execute("PRAGMA synchronous = NORMAL")
+    await connection.execute("PRAGMA foreign_keys = ON")
+
+
+async def _write_ahead(connection: "aiosqlite.Connection") -> None:
+    """Turn the write-ahead log on.
+
+    Of processes that open a new file at once, all read it and each wants to be the one that changes it. SQLite sees
+    that no waiting could help, and tells one of them at once that the file is locked, whatever the timeout.
+    """
+    import sqlite3
+
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        await asyncio.sleep(_ASK_AGAIN)
 
 
 def _begin(connection: sa.Connection) -> None:
