@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Where an image sets it, each of the hundreds of processes the tests start would compile the whole gateway anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof drain rolling kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept lock real-server node-clients clean
+.PHONY: help serve test test-pgbouncer check author-journey faults faults-compared outage cuts swaps soak chaos chaos-proof drain rolling kill load idle-streams slow-clients aborts overload bench bench-tools budgets budgets-accept schema lock real-server node-clients clean
 
 help:
 	@echo "make serve        run the gateway with a demo model; prints a request to try"
@@ -32,6 +32,7 @@ help:
 	@echo "make aborts       clients that leave, 3,334 times in each phase: how fast the upstream is closed, what is left"
 	@echo "make overload     three times the load that can be carried (needs a C compiler)"
 	@echo "make budgets      count what a request and a chunk cost; budgets-accept makes that the measure from now on"
+	@echo "make schema       write down what a new SQLite database holds, after a migration was added"
 	@echo "make lock         write requirements.lock anew (needs uv)"
 	@echo "make real-server  install a real inference server for tests/real (PyTorch, some minutes)"
 	@echo "make node-clients install other makers' clients for tests/clients (needs Node.js 20 and npm)"
@@ -120,6 +121,9 @@ budgets: .venv/installed bench-tools
 
 budgets-accept: .venv/installed bench-tools
 	$(BIN)/python -m bench.budgets --accept
+
+schema: .venv/installed
+	$(BIN)/python tests/new_database.py
 
 lock:
 	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra test --extra check \

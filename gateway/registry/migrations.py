@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 REVISIONS: Final = ("0001", "0002", "0003", "0004")
 """Every revision this program knows, oldest first; the last is what it needs. A test compares it with the scripts."""
 HEAD: Final = REVISIONS[-1]
+EMPTY: Final = "empty.sql"
+"""A new SQLite database at `HEAD`, as the migrations make it (`make schema`). A test compares it with theirs."""
 VERSION_TABLE: Final = "gateway_alembic_version"
 _ASK_AGAIN: Final = 0.1
 _LOCK: Final = 0x67617465  # any number nobody else locks by; this one spells "gate"
@@ -51,7 +53,10 @@ async def ensure(engine: AsyncEngine, *, migrate: bool) -> None:
         raise SchemaMismatch(
             f"The database is at revision {revision or 'none'}, this program needs {HEAD}: run `gateway db upgrade`."
         )
-    await upgrade(engine)
+    if engine.dialect.name == "sqlite":
+        await _fill(engine)
+    if await current(engine) != HEAD:
+        await upgrade(engine)
 
 
 def refuse_newer(revision: str | None) -> None:
@@ -61,6 +66,18 @@ def refuse_newer(revision: str | None) -> None:
             f"The database is at revision {revision}, which is newer than this program ({HEAD}): "
             "run `pip install --upgrade litestar-gateway`."
         )
+
+
+async def _fill(engine: AsyncEngine) -> None:
+    """Make the tables in a SQLite file that is empty; nothing where somebody was faster.
+
+    Nothing is there to be migrated, and a first start that loads alembic takes half as long again, and 12 MB more.
+    """
+    async with locked(engine) as connection:
+        if await connection.scalar(sa.text("SELECT count(*) FROM sqlite_master")):
+            return
+        for statement in (scripts() / EMPTY).read_text("utf-8").split("\n\n"):
+            await connection.exec_driver_sql(statement)
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
@@ -106,14 +123,19 @@ async def locked(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await asyncio.sleep(_ASK_AGAIN)
 
 
+def scripts() -> Path:
+    """Where the migrations lie: in the wheel, or in the checkout's `alembic/`."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "alembic"
+
+
 def config(connection: sa.Connection | None = None) -> "Config":
-    """Alembic's configuration, made in code: the scripts lie in the wheel, or in the checkout's `alembic/`."""
+    """Alembic's configuration, made in code."""
     from alembic.config import Config
 
-    package = Path(__file__).resolve().parents[1]
-    inside, beside = package / "migrations", package.parent / "alembic"
     made = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
-    made.set_main_option("script_location", str(inside if inside.is_dir() else beside).replace("%", "%%"))
+    made.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     made.attributes["connection"] = connection
     return made
 

@@ -1,13 +1,17 @@
 """The schema: up, down, up again, compared, locked, and refused where it is newer."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
+from new_database import migrated, statements
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.registry import (
@@ -53,6 +57,26 @@ async def test_upgrade_downgrade_and_upgrade_again_leave_nothing_to_migrate(engi
     await migrations.upgrade(engine)
     assert await migrations.current(engine) == migrations.HEAD
     assert await migrations.check(engine) == []
+
+
+async def test_a_new_sqlite_database_is_what_all_migrations_make(tmp_path: Path) -> None:
+    """It is made without them; after one was added, `make schema` writes it down anew."""
+    made = tmp_path / "made.db"
+    engine = create_engine(parse_url(f"sqlite:///{made}"))
+    await migrations.ensure(engine, migrate=True)
+    assert await migrations.check(engine) == []
+    await engine.dispose()
+    assert statements(made) == await migrated(tmp_path / "migrated.db")
+
+
+async def test_a_sqlite_database_that_holds_something_is_migrated(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.db"
+    with closing(sqlite3.connect(file)) as connected:
+        connected.execute("CREATE TABLE somebody_elses (id INTEGER)")
+    engine = create_engine(parse_url(f"sqlite:///{file}"))
+    await migrations.ensure(engine, migrate=True)
+    assert await migrations.check(engine) == []
+    await engine.dispose()
 
 
 async def test_a_changed_table_is_reported(engine: AsyncEngine) -> None:
