@@ -1,31 +1,15 @@
 """A worker that replaces another and does not start costs nobody else: it is started again."""
 
 import logging
-import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from ending_worker import STARTS, work
 
 from gateway.server import STARTUP_FAILURE, Supervisor
-
-STARTS = "TEST_STARTS"
-
-
-def work(listener: socket.socket, pipe: Connection) -> None:
-    """Die by a kill, fail to start, let the server be ended: whatever comes next in the file."""
-    with Path(os.environ[STARTS]).open("r+") as file:
-        codes = file.read().split()
-        file.seek(0)
-        file.truncate()
-        file.write(" ".join(codes[1:]))
-    if codes[0] == "0":
-        os.kill(os.getppid(), signal.SIGTERM)
-    sys.exit(int(codes[0]))
 
 
 @pytest.fixture(autouse=True)
