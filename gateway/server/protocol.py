@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.api.refusal import Refusal, refusal
@@ -74,8 +75,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._around = 0
         self._began = False
-        self._window_start = self.loop.time()
-        self._watch: asyncio.TimerHandle | None = self.loop.call_later(self.window, self._look)
+        self._window_start = self._idle_since = self.loop.time()
+        self._watch: asyncio.TimerHandle | None = None
+        self._wait(self.window)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -128,15 +130,13 @@ class HttpProtocol(HttpToolsProtocol):
         """A request's first byte."""
         super().on_message_begin()
         self._began = True
-        # Not with every read, as uvicorn does: stray line ends between requests must not hold the connection.
-        self._unset_keepalive_if_required()
         self._phase = _Phase.HEAD
         self._upgrading = False
         self._head_bytes = 0
         self._first_read = self._read
         self._window_start = self.loop.time()
-        if self._watch is None:
-            self._watch = self.loop.call_later(self.window, self._look)
+        if self._watch is None or self._due > self._window_start + self.window:
+            self._wait(self.window)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; never a trailer, which comes behind the body and would pass for one of the request's headers."""
@@ -187,8 +187,13 @@ class HttpProtocol(HttpToolsProtocol):
             if self._body_bytes > TURNED_AWAY_BODY:
                 self._turn_away(self._turned_away, keep=False)
             return
-        super().on_body(body)
-        if self.flow.read_paused and self.cycle is not self._running:
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
+        if self.flow.read_paused and cycle is not self._running:
             raise _RequestRefusedError(413, "The body is too large for a request that waits behind another.")
 
     def on_message_complete(self) -> None:
@@ -196,8 +201,22 @@ class HttpProtocol(HttpToolsProtocol):
         if self._turned_away is not None:
             keep = self.parser.should_keep_alive() and CLOSE not in self.server_state.default_headers
             self._turn_away(self._turned_away, keep=keep)
-        elif not self._upgrading and not self._refused:
-            super().on_message_complete()
+        elif not self._upgrading and not self._refused and not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """An answer is out: the request that waits behind it begins, or the client has some time for its next one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self._watch is None or self._due > self._idle_since + self.timeout_keep_alive:
+            self._wait(self.timeout_keep_alive)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         assert isinstance(cycle, Cycle)
@@ -273,35 +292,48 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
             self._close()
 
-    # -- slow requests ------------------------------------------------------------------------------------------------
+    # -- slow requests, and none --------------------------------------------------------------------------------------
+
+    @property
+    def _rests(self) -> bool:
+        """The last request is over, and the next one has not begun."""
+        over = self._running is None or not self.cycle.more_body
+        return self._phase is _Phase.BODY and self._is_idle and self._turned_away is None and over
+
+    def _wait(self, seconds: float) -> None:
+        """Look after so long. One timer for all: a busy connection sets it once a window, not once a request."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._due = self.loop.time() + seconds
+        self._watch = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        """Once a window: is a request still arriving, and fast enough?"""
+        """Is a request still arriving, and fast enough? Is there none, and has not been for long?"""
         self._watch = None
         if self.transport.is_closing():
             return
-        left = self._window_start + self.window - self.loop.time()
+        now, rests = self.loop.time(), self._rests
+        left = (self._idle_since + self.timeout_keep_alive if rests else self._window_start + self.window) - now
         if left > 0.01:
-            self._watch = self.loop.call_later(left, self._look)
-        elif self._phase is _Phase.NEW:
+            self._wait(left)
+        elif rests or self._phase is _Phase.NEW:
             self.transport.close()
         elif self._phase is _Phase.HEAD:
             self._refuse(408, "The request did not arrive in time.")
         elif self._turned_away is not None:
             self._turn_away(self._turned_away, keep=False)  # it came too slowly for a connection that is kept
-        elif self._running is None:
-            pass  # all that came here was turned away
-        elif self.cycle.more_body and self.cycle.response_complete:
-            self._close()  # it is answered, and what still comes is read by nobody
-        elif self.cycle.more_body:
+        elif self._running is not None and self.cycle.more_body:
+            if self.cycle.response_complete:
+                self._close()  # it is answered, and what still comes is read by nobody
+                return
             # Our own pause is not the client's slowness.
             held = self.flow.read_paused or self.cycle.waiting_for_100_continue
             if not held and self._body_bytes < BODY_RATE * self.window:
                 self._refuse(408, "The request's body did not arrive in time.")
                 return
             self._body_bytes = 0
-            self._window_start = self.loop.time()
-            self._watch = self.loop.call_later(self.window, self._look)
+            self._window_start = now
+            self._wait(self.window)
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 

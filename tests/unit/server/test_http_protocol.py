@@ -250,6 +250,30 @@ async def test_a_host_that_is_none_is_refused(host: bytes) -> None:
     assert taken.startswith(b"HTTP/1.1 200 ")
 
 
+async def test_a_connection_is_kept_for_its_next_request_but_not_for_ever() -> None:
+    async with serving(_Hasty, timeout_keep_alive=2) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answers = b""
+        for pause in (0.0, 0.1, 0.8, 0.1):  # within a window, and beyond
+            await asyncio.sleep(pause)
+            writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+            answers += await reader.readuntil(b"0\r\n\r\n")
+        assert answers.count(b"HTTP/1.1 200 ") == 4
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+
+
+async def test_a_next_request_that_drips_is_closed_with_408() -> None:
+    async with serving(_Hasty, timeout_keep_alive=3600) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"0\r\n\r\n")
+        await asyncio.sleep(0.8)  # it is looked at, and may rest now
+        writer.write(b"GET /x HT")
+        assert _status_and_json(await asyncio.wait_for(reader.read(), 20))[0] == 408
+        writer.close()
+
+
 async def test_a_dripping_head_is_closed_with_408() -> None:
     async with serving(_Hasty) as port:
         answer = await exchange(port, b"GET / HT", b"TP")
