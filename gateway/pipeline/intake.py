@@ -47,9 +47,13 @@ class Intake:
     @property
     def body(self) -> bytes:
         """The answer so far where it is no stream."""
-        if len(self._pieces) > 1:
-            self._pieces = [b"".join(self._pieces)]
-        return self._pieces[0] if self._pieces else b""
+        pieces = self._pieces
+        if len(pieces) == 1:
+            return pieces[0]
+        body = b"".join(pieces)
+        if body:
+            self._pieces = [body]
+        return body
 
     def feed(self, data: bytes) -> list[Event]:
         """The events of the frames that `data` completed; a partial frame waits."""

@@ -45,24 +45,46 @@ def relay_for(
     naming: Naming | None = None,
 ) -> Relay:
     """The relay of one attempt: the cheapest that tells the truth. `naming` names an answer that its upstream keeps."""
-    spoken = upstream.dialect.name if isinstance(upstream, ByteUpstream) else ""
-    writer = dialect.writer(request, spoken)
-    intake = None
+    spoken, intake = "", None
     if isinstance(upstream, ByteUpstream):
+        spoken = upstream.dialect.name
         content_type = next((value for name, value in upstream.body.headers if name == "content-type"), "")
         intake = Intake(upstream.dialect, content_type=content_type, lenient=dialect.lenient)
-    same = spoken == dialect.name and hasattr(writer, "end_marker")
     answer = Answer(request.choices, dialect=spoken)
-    if same and intake is not None and hasattr(writer, "follow"):
-        writer.follow(intake.reader, naming.told if naming is not None else str)
+    same = spoken == dialect.name
+
+    def written() -> Writer:
+        writer = dialect.writer(request, spoken)
+        if same and intake is not None and hasattr(writer, "follow"):
+            writer.follow(intake.reader, naming.told if naming is not None else str)
+        return writer
+
     if not request.stream:
-        return WholeRelay(intake, writer, answer, steps=steps, observers=observers, same=same, naming=naming)
+        late = cast("Writer", LateWriter(written))
+        return WholeRelay(intake, late, answer, steps=steps, observers=observers, same=same, naming=naming)
+    writer = written()
+    same = same and hasattr(writer, "end_marker")
     if same and steps is None:
         withholds = request.adds_usage
         return ExactRelay(intake, writer, answer, observers=observers, withholds_usage=withholds, naming=naming)
     if same and hasattr(writer, "patch"):
         return ParsedRelay(intake, writer, answer, steps=steps, observers=observers, withholds_usage=request.adds_usage)
     return Relay(intake, writer, answer, steps=steps, observers=observers, lane="parsed" if same else "translated")
+
+
+class LateWriter:
+    """A writer that is made once it is asked anything: a whole answer mostly passes without."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Writer]) -> None:
+        self._make = make
+        self._made: Writer | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return getattr(self._made, name)
 
 
 class ExactRelay(Relay):

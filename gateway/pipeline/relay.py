@@ -76,7 +76,8 @@ class Relay:
 
     def feed(self, data: bytes) -> bytes:
         """What the bytes of one upstream read become; whole frames only, a partial frame waits."""
-        return b"" if self.closed else self.take(self._read(data))
+        events = () if self.closed else self._read(data)
+        return self.take(events) if events else b""
 
     def take(self, events: Sequence[Event]) -> bytes:
         """The same for events: from providers that speak them, and from the reader."""
@@ -98,7 +99,8 @@ class Relay:
 
     async def feed_waiting(self, data: bytes) -> bytes:
         """`feed`, waiting for the steps."""
-        return b"" if self.closed else await self.take_waiting(self._read(data))
+        events = () if self.closed else self._read(data)
+        return await self.take_waiting(events) if events else b""
 
     async def take_waiting(self, events: Sequence[Event]) -> bytes:
         """`take`, waiting for the steps."""
