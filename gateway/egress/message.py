@@ -126,19 +126,21 @@ class Message:
         self.complete = self.head
 
     def _read_framing(self) -> None:
-        framings = 0
-        for name, value in self.headers:
-            if name == "content-length":
-                framings += 1
-            elif name == "transfer-encoding":
-                framings += 1
-                if value.strip().lower() != _CHUNKED:
-                    self._refuse("the transfer coding is not chunked")
-            elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
-                self.compressed = True
+        names = [name for name, _ in self.headers]
+        framings = names.count("content-length") + names.count("transfer-encoding")
+        if "transfer-encoding" in names or "content-encoding" in names:
+            self._read_codings()
         if framings > 1:
             self._refuse("the body has more than one framing")
         self._until_close = not framings and self.status not in (204, 304)
+
+    def _read_codings(self) -> None:
+        for name, value in self.headers:
+            coding = value.strip().lower()
+            if name == "transfer-encoding" and coding != _CHUNKED:
+                self._refuse("the transfer coding is not chunked")
+            if name == "content-encoding" and coding not in ("", "identity"):
+                self.compressed = True
 
     def _refuse(self, why: str) -> None:
         self.error = why

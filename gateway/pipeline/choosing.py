@@ -33,6 +33,8 @@ def choose(generation: Generation, health: Health, calls: Calls, exchange: Excha
     assert route is not None
     strategy = _strategy(generation, route)
     fit = fitting(generation, route, request)
+    if route.is_model and fit is route and strategy is None and health.free(route.targets) is route.targets:
+        return Choice(route.targets, {})  # as for most requests: there is one, and nobody has to wait for it
     selection = select(fit, request, exchange)
     if not selection.groups:
         raise ModelNotFound(f'No model of "{route.name}" takes a request like this one.', param="model")

@@ -25,10 +25,12 @@ class _Window:
         self.retries = [0] * WINDOW
 
     def slot(self, second: int) -> int:
+        if second <= self.second:
+            return self.second % WINDOW
         for passed in range(self.second + 1, min(second, self.second + WINDOW) + 1):
             self.requests[passed % WINDOW] = self.retries[passed % WINDOW] = 0
-        self.second = max(second, self.second)
-        return self.second % WINDOW
+        self.second = second
+        return second % WINDOW
 
 
 class RetryBudgets:
