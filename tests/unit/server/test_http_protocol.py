@@ -3,14 +3,13 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-import uvicorn
+from served import served
 
-from gateway.server import HttpProtocol, bind
+from gateway.server import HttpProtocol
 
 
 class _Hasty(HttpProtocol):
@@ -55,21 +54,9 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": scope["method"].encode() + b" " + body})
 
 
-@asynccontextmanager
-async def serving(http: type[HttpProtocol] = HttpProtocol, **options: Any) -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        _application, http=http, ws="none", lifespan="off", log_config=None, access_log=False, **options
-    )
-    server = uvicorn.Server(config)
-    listener = bind("127.0.0.1", 0)
-    task = asyncio.create_task(server._serve([listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
+def serving(http: type[HttpProtocol] = HttpProtocol, **options: Any) -> AbstractAsyncContextManager[int]:
+    """The application above."""
+    return served(_application, http, **options)
 
 
 async def exchange(port: int, *parts: bytes) -> bytes:

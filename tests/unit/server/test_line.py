@@ -1,33 +1,13 @@
 """The line past ASGI's messages: the same bytes, and no head that leaves without its body."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
-
-from gateway.server import HttpProtocol, bind
+from served import served
 
 ASK = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
 FIELDS = b"content-type: text/plain\r\n"
-Application = Callable[[Any, Any, Any], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(application: Application) -> AsyncIterator[int]:
-    config = uvicorn.Config(application, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    listener = bind("127.0.0.1", 0)
-    task = asyncio.create_task(server._serve([listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
 
 
 def line_of(scope: Any) -> Any:
@@ -51,7 +31,7 @@ async def test_a_known_length_and_a_kept_connection() -> None:
         line_of(scope).start(200, FIELDS, 5)
         line_of(scope).finish(b"whole")
 
-    async with serving(application) as port:
+    async with served(application) as port:
         told = await answer(port, ASK + ASK.replace(b"Host", b"Connection: close\r\nHost"))
     first, _, second = told.partition(b"whole")
     assert first.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
@@ -68,7 +48,7 @@ async def test_pieces_of_an_unknown_length_are_chunks_and_messages_may_go_on() -
         await send({"type": "http.response.body", "body": b"two", "more_body": True})
         line_of(scope).finish(b"")
 
-    async with serving(application) as port:
+    async with served(application) as port:
         told = await answer(port, until=b"\r\n0\r\n\r\n")
     head, _, body = told.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 201 ")
@@ -86,7 +66,7 @@ async def test_a_head_waits_for_its_body_and_leaves_without_it_before_a_cut() ->
         await go_on.wait()
         scope["extensions"]["litestar_gateway"]["cut"]()
 
-    async with serving(application) as port:
+    async with served(application) as port:
         asking = asyncio.create_task(answer(port))
         await began.wait()
         assert not asking.done()
@@ -110,13 +90,13 @@ async def test_an_answer_of_another_length_than_announced_is_an_error(caplog: py
                 raised.append(error)
         scope["extensions"]["litestar_gateway"]["cut"]()
 
-    async with serving(application) as port:
+    async with served(application) as port:
         assert not (await answer(port)).endswith(b"long")
     assert raised
 
 
 async def test_who_leaves_before_the_end_is_told_of_once_and_after_it_never() -> None:
-    left, served = [], asyncio.Event()
+    left, answered = [], asyncio.Event()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -129,14 +109,14 @@ async def test_who_leaves_before_the_end_is_told_of_once_and_after_it_never() ->
             await gone.wait()
         else:
             line.finish(b"some")
-        served.set()
+        answered.set()
 
-    async with serving(application) as port:
+    async with served(application) as port:
         await answer(port, ASK.replace(b"/x", b"/whole"), b"0\r\n\r\n")
-        await asyncio.wait_for(served.wait(), 20)
-        served.clear()
+        await asyncio.wait_for(answered.wait(), 20)
+        answered.clear()
         await answer(port, ASK, b"some")
-        await asyncio.wait_for(served.wait(), 20)
+        await asyncio.wait_for(answered.wait(), 20)
     assert left == ["/x"]
 
 
@@ -148,6 +128,6 @@ async def test_a_head_that_is_asked_for_alone_has_no_line() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    async with serving(application) as port:
+    async with served(application) as port:
         await answer(port, b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n\r\n")
     assert found == [None]

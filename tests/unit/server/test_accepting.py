@@ -1,0 +1,74 @@
+"""Taking up connections where nothing is left to take them up with: a few tries a second, and none lost."""
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+
+import pytest
+
+from gateway.server.accepting import Acceptor
+
+
+class Counted(socket.socket):
+    """Counts how often it is looked at: a few times for each try to accept."""
+
+    looks = 0
+    exhausted = False
+
+    def fileno(self) -> int:
+        self.looks += 1
+        return super().fileno()
+
+    def accept(self):
+        if self.exhausted:
+            self.looks += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+class Greeter(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        transport.write(b"hello")
+        transport.close()
+
+
+@pytest.fixture
+def limit():
+    """Sets how many descriptors there may be beside those that are open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def leave(listener: socket.socket, count: int) -> None:
+        os.close(lowest := os.dup(listener.fileno()))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + count, before[1]))
+
+    yield leave
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("by", ["too few are left", "the system has none"])
+async def test_who_cannot_accept_tries_a_few_times_a_second_and_takes_up_everybody_later(by: str, limit) -> None:
+    listener = Counted()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    acceptor = Acceptor(listener, Greeter)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if by == "too few are left":
+        limit(listener, 16)
+    else:
+        listener.exhausted = True
+    reading = [await asyncio.open_connection(*listener.getsockname()) for _ in range(3)]
+    loop = asyncio.get_running_loop()
+    began, listener.looks = loop.time(), 0
+    while listener.looks < 40:  # ten tries and more, which nothing but time may bring
+        await asyncio.sleep(0.01)
+    assert loop.time() - began > 1.0, "it spins"
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    listener.exhausted = False
+    async with asyncio.timeout(60):
+        assert [await reader.read() for reader, _ in reading] == [b"hello"] * 3
+    for _, writer in reading:
+        writer.close()
+    acceptor.close()
+    listener.close()
