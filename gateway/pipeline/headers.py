@@ -55,7 +55,9 @@ def answer_headers(exchange: Exchange) -> Headers:
 def _dropped(exchange: Exchange) -> Headers:
     """What the client asked and the model was not: its own request, so that everybody may know."""
     request = exchange.attempts[-1].request if exchange.attempts else None
-    names = [name for name in (request.lost if request is not None else ()) if _NAME.fullmatch(name)]
+    if request is None or not request.lost:
+        return ()
+    names = [name for name in request.lost if _NAME.fullmatch(name)]
     return (("x-gateway-dropped-params", ", ".join(names[:_MOST])),) if names else ()
 
 

@@ -77,5 +77,4 @@ class Destination:
 
 def _follows_a_stale_connection(attempt: Attempt) -> bool:
     """Whether the attempt before this one died with its pooled connection, so that this one must dial."""
-    before = attempt.exchange.attempts[: attempt.number - 1]
-    return bool(before) and isinstance(before[-1].error, StaleConnection)
+    return attempt.number > 1 and isinstance(attempt.exchange.attempts[attempt.number - 2].error, StaleConnection)
