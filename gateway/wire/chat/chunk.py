@@ -77,8 +77,35 @@ class _OnlyGoesOn(msgspec.Struct, gc=False):
     error: None = None
 
 
+class _Words(msgspec.Struct, gc=False):
+    content: Annotated[str, msgspec.Meta(min_length=1)]
+    reasoning_content: None = None
+    reasoning: None = None
+    reasoning_details: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    delta: _Words
+    text: None = None
+    finish_reason: None = None
+    index: int = 0
+    logprobs: Any = None
+
+
+class _OnlyText(msgspec.Struct, gc=False):
+    """One event of a chat stream that says a piece of one choice's text and nothing else: see `plain_text`."""
+
+    choices: Annotated[list[_Said], msgspec.Meta(min_length=1, max_length=1)]
+    usage: None = None
+    error: None = None
+
+
+decode_text: Final = msgspec.json.Decoder(_OnlyText).decode
 decode_going: Final = msgspec.json.Decoder(_OnlyGoesOn).decode
-"""Refuses, besides, every event that does more than go on."""
+"""Refuse, besides, every event that does more than say text, or more than go on."""
 decode_fast: Final = msgspec.json.Decoder(Chunk).decode
 decode_named: Final = msgspec.json.Decoder(NamedChunk).decode
 decode_whole: Final = msgspec.json.Decoder(_Completion).decode

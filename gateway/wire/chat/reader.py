@@ -30,6 +30,7 @@ from gateway.wire.chat.chunk import (
     decode_fast,
     decode_going,
     decode_named,
+    decode_text,
     parse_object,
     plain_text,
 )
@@ -65,11 +66,13 @@ class ChatReader:
     and the answer is the first element of `choices`, whatever its index.
     """
 
-    __slots__ = ("_calls", "_halves", "_lenient", "_started", "_thoughts")
+    __slots__ = ("_calls", "_flows", "_halves", "_lenient", "_started", "_thoughts")
 
     def __init__(self, *, lenient: bool = False) -> None:
         self._lenient = lenient
         self._started = False
+        self._flows = False
+        """The last frame said a piece of text and nothing else: so may the next one."""
         self._calls = Calls()
         self._halves: dict[_Said, str] = {}
         """First halves of surrogate pairs whose second halves the next delta may bring."""
@@ -85,15 +88,18 @@ class ChatReader:
             return [*self._unpaired(frame, None), *self._proofs(frame, *self._thoughts), End(source=frame)]
         if frame.name is not None and self._lenient:
             return [Opaque(kind="named", source=frame)]
+        if self._flows and frame.name is None and (text := self._text(frame, data)) is not None:
+            return [text]
         try:
             if not data.isascii():
                 data.decode()
             chunk = decode_fast(data) if self._started else decode_named(data)
             plain = plain_text(chunk) if self._started and frame.name is None else None
             if plain is not None and not self._halves and not self._thoughts:
-                choice, text = plain
+                self._flows = True
+                choice, words = plain
                 index = 0 if self._lenient else choice.index
-                return [Text(text=text, choice=index, logprobs=choice.logprobs, source=frame)]
+                return [Text(text=words, choice=index, logprobs=choice.logprobs, source=frame)]
             careful = chunk.error is not None or (chunk.choices is None and chunk.usage is None)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             chunk, careful = Chunk(), True
@@ -117,6 +123,18 @@ class ChatReader:
             else:
                 return ()
         return self.read(frame)
+
+    def _text(self, frame: Frame, data: bytes) -> Text | None:
+        """The piece of text that the frame says, as the one before it did; None where it may say more."""
+        try:
+            if not data.isascii():
+                data.decode()
+            said = decode_text(data).choices[0]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._flows = False
+            return None
+        index = 0 if self._lenient else said.index
+        return Text(text=said.delta.content, choice=index, logprobs=said.logprobs, source=frame)
 
     def _carefully(self, frame: Frame, data: bytes) -> list[Event]:
         value = parse_object(data)

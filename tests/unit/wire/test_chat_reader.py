@@ -328,3 +328,34 @@ def test_reading_never_raises(data: bytes) -> None:
 
 def test_the_end_is_an_event_of_its_own() -> None:
     assert isinstance(read(delta("stop"), b"[DONE]")[-1], End)
+
+
+@pytest.mark.parametrize("lenient", [False, True], ids=["strict", "lenient"])
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [delta(content="more", index=1)],
+        [delta(content="more", tool_calls=[{"index": 0, "id": "t", "function": {"name": "f", "arguments": "{}"}}])],
+        [delta(content="more", reasoning_content="thought"), delta(content="said")],
+        [delta(content="more", refusal="no")],
+        [delta("stop", content="more")],
+        [delta(content="")],
+        [{"choices": [{"index": 0, "text": "legacy"}]}],
+        [{**delta(content="more"), "usage": {"prompt_tokens": 1, "completion_tokens": 2}}],
+        [{**delta(content="more"), "error": {"message": "broken"}}],
+        [{"choices": [*delta(content="one")["choices"], *delta(content="two", index=1)["choices"]]}],
+        [{"choices": [{"index": 0, "delta": None}]}],
+        [{"choices": []}],
+        [b'{"choices":[{"delta":{"content":"\\ud83c"}}]}', b'{"choices":[{"delta":{"content":"\\udf0d"}}]}'],
+        [b'{"choices":[{"delta":{"content":"\\ud83c"}}]}', delta(content="plain")],
+        [b'{"choices":[{"delta":{"content":"\xff"}}]}'],
+        [b"no json"],
+        [b"[DONE]"],
+    ],
+    ids=range(17),
+)
+def test_what_comes_behind_plain_text_says_what_it_says_without(chunks: list[Any], lenient: bool) -> None:
+    named, plain = delta(role="assistant"), [delta(content="a"), delta(content="b")]
+    behind = tell(read(named, *plain, *chunks, *plain, lenient=lenient))
+    before, after = [("Text", 0, "a"), ("Text", 0, "b")], tell(read(named, *chunks, *plain, lenient=lenient))
+    assert behind == before + after
