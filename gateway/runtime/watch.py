@@ -1,6 +1,5 @@
 """Run a plugin's code for a limited time: what does not return is told with the line where it hangs."""
 
-import ctypes
 import sys
 import threading
 from collections.abc import Callable
@@ -58,6 +57,8 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     if not call.thread.is_alive():
         return call.result()
     place = _place(sys._current_frames().get(call.thread.ident or 0))
+    import ctypes  # only where something hangs: half a megabyte
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(call.thread.ident or 0), ctypes.py_object(_EndedError))
     raise HangError(f"did not return within {seconds:g} seconds{place}")
 

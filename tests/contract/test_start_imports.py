@@ -18,6 +18,7 @@ NOT_BY_SERVE = (
     "anyio.streams",
     "asyncpg",  # the database is SQLite
     "botocore",
+    "ctypes",  # nothing hangs
     "difflib",  # nothing is misspelt
     "gateway.cli.doctor",
     "gateway.cli.importing",
