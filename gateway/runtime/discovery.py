@@ -4,6 +4,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,20 @@ def _file(path: Path) -> Candidate:
     return Candidate(name=path.stem, origin=str(path), load=lambda: _load_file(path))
 
 
+class _Fresh(SourceFileLoader):
+    """Compiles the file each time: by bytecode an edit of the same length within a second would not be seen."""
+
+    def path_stats(self, path: str) -> Any:
+        raise OSError  # as the protocol says it: nothing is known that bytecode could be compared with
+
+
 def _load_file(path: Path) -> Any:
     name = f"litestar_gateway_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
+    if isinstance(spec.loader, SourceFileLoader):
+        spec.loader = _Fresh(name, str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # as the import system does: classes look their module up there
     try:

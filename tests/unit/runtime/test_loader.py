@@ -1,5 +1,6 @@
 """Plugins are loaded one by one; a broken one is told and keeps nobody else from serving."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from plugin_entries import Install, Load, found
 
 from gateway.runtime import State
+from gateway.runtime.discovery import discover
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 OURS = sorted(path.name.removeprefix("gateway_") for path in PLUGINS.glob("gateway_*"))
@@ -160,6 +162,19 @@ def test_a_single_file_is_enabled_by_naming_it(load: Load, tmp_path: Path) -> No
     assert (entry.state, entry.distribution, entry.origin) == (State.ACTIVE, "", str(file))
     assert entry.settings is not None
     assert entry.settings.model_dump() == {"url": "https://a"}
+
+
+def test_an_edit_of_the_same_length_in_the_same_second_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "edited.py"
+    [candidate] = [found for found in discover([file]) if found.is_file]
+    words = []
+    for word in ("one", "two"):
+        file.write_text(f"WORD = {word!r}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        words.append(candidate.load().WORD)
+    assert words == ["one", "two"]
+    assert [left.name for left in tmp_path.iterdir()] == ["edited.py"]
 
 
 def test_a_file_that_is_missing_is_told(load: Load, tmp_path: Path) -> None:
