@@ -29,10 +29,12 @@ LOAD = {
     "error event later": 1,
     "end without a finish": 1,
     "200, HTML": 1,
-    "client leaves in the middle": 2,
+    "client leaves before the head": 1,
+    "client leaves in the middle": 1,
     "client half-closes in the middle": 1,
 }
-"""How many clients ask what, again and again."""
+"""How many clients ask what, again and again. Of those who leave one each: two with one name would take each other's
+connection, which is still wanted, for their own."""
 HELD = ("rss", "blocks", "generations", "tasks", "descriptors", "connections")
 UNITS = {"rss": "KiB"}
 WARMING = 1 / 3
