@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fault_asking import Asking
 from fault_cases import CASES, Case
-from fault_comparison import harms
+from fault_comparison import OPEN, harms
 from fault_matrix import Matrix, matrix_of
 from fault_report import write
 from trend import Trend, trend
@@ -68,7 +68,10 @@ class Soak:
         while time.monotonic() < end:
             result = await asking.ask(case)
             self.asked[case.name] += 1
-            if found := harms(case, result):
+            # How long a closing took is a matter of the machine here; one that never comes is among the problems.
+            found = [harm for harm in harms(case, result) if harm != OPEN]
+            found += (problem for problem in result.problems if problem.startswith("I3"))
+            if found:
                 self.wrong.append(f"{case}: {found}, {result.told}")
 
     async def _reload(self, end: float) -> None:
