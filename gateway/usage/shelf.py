@@ -19,10 +19,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        self.name = uuid4().hex
-        self._lock = _locked(folder / (self.name + _LOCK), create=True)
-        if self._lock is None:
-            raise OSError(f"The new journal {self.name} is locked by somebody else.")
+        self.name, self._lock = _taken(folder)
 
     @property
     def pages(self) -> Path:
@@ -62,6 +59,23 @@ class Shelf:
 def daybook_of(pages: Path) -> Path:
     """The daybook beside a journal."""
     return pages.with_suffix(_DAYBOOK)
+
+
+def _taken(folder: Path) -> tuple[str, int | None]:
+    """A name of a place, and the lock on it.
+
+    Before it is locked it looks like one that a dead worker left. Who looks for those may have taken it away by then,
+    and nobody would ever find what is written there; or just holds it.
+    """
+    while True:
+        name = uuid4().hex
+        path = folder / (name + _LOCK)
+        descriptor = _locked(path, create=True)
+        if descriptor is None:
+            continue
+        if path.exists():  # ours: nobody makes it again, and nobody removes what is locked
+            return name, descriptor
+        os.close(descriptor)
 
 
 def _locked(path: Path, *, create: bool) -> int | None:

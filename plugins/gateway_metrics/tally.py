@@ -1,5 +1,6 @@
 """The numbers of one worker, in memory that others can read and that outlives it."""
 
+import errno
 import mmap
 import os
 from bisect import bisect_left
@@ -37,7 +38,8 @@ class Tally:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 # Written, and not only made longer: a hole that the disk has no room for would kill the process.
-                os.write(handle, bytes(_SIZE))
+                if os.write(handle, bytes(_SIZE)) < _SIZE:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 self._map = mmap.mmap(handle, _SIZE)
             finally:
                 os.close(handle)
@@ -95,6 +97,8 @@ def read_totals(path: Path) -> Totals:
 def _parsed(content: bytes) -> Totals:
     found: Totals = {}
     slot = 0
+    if len(content) < _SIZE:
+        return found  # whoever made it was killed meanwhile
     with memoryview(content)[_KEYS:].cast("d") as values:
         # What stands behind the last line's end is a line that is just being written, or nothing.
         for line in content[: content.index(0)].split(b"\n")[:-1]:

@@ -161,3 +161,22 @@ def test_names_are_as_prometheus_wants_them() -> None:
         assert metric.name.endswith("_total") == (metric.kind == "counter")
         assert list(metric.buckets) == sorted(set(metric.buckets))
     assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+@pytest.mark.parametrize("size", [0, 1, 700_000])
+def test_a_part_whose_worker_was_killed_while_it_made_it_counts_nothing_and_stops_nobody(
+    tmp_path: Path, size: int
+) -> None:
+    first = Shared(tmp_path)
+    tally = first.join()
+    tally.add(tally.series(REQUESTS, OK))
+    (tmp_path / "host_1-abcdef.tally").write_bytes(bytes(size))
+    assert first.read().totals[KEY] == [1]
+    second = Shared(tmp_path)
+    other = second.join()  # which puts the parts of the dead away
+    assert first.read().totals[KEY] == [1]
+    assert not (tmp_path / "host_1-abcdef.tally").exists()
+    for one in (tally, other):
+        one.close()
+    second.leave()
+    first.leave()
