@@ -126,6 +126,7 @@ async def killing(data_dir: Path, environ: dict[str, str], kills: int) -> tuple[
             await load.end()
             assert await gateway.stop() == 0
             assert "Traceback" not in gateway.log
+            assert "startup_failed" not in gateway.log  # what a killed worker leaves behind stops nobody
     assert list((data_dir / "usage").iterdir()) == []  # no journal is left that nobody has taken over
     return account(teller.asked, load.told, killer.killed, await read_rows(data_dir, environ), SETTLING), killer
 
