@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.registry import migrations
 from gateway.registry.columns import Ciphertext
 from gateway.registry.declared import Declared, declared
-from gateway.registry.engine import close, create_engine, parse_url
+from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import DatabaseUnavailable, KeyringError, RegistryError
 from gateway.registry.keyfile import NAME, create_keyring, read_keyring, stamp
 from gateway.registry.keyring import Keyring
@@ -138,7 +138,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await close(self.engine)
+        await self.engine.dispose()
 
 
 @asynccontextmanager

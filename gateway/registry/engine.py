@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _BUSY_SECONDS = 15.0
 """How long SQLite waits for who writes."""
 _ASK_AGAIN = 0.01
-_LINGER = 2.0
-"""Seconds for a thread to end that was told to."""
+_LINGER = 2 * _BUSY_SECONDS
+"""Seconds for a thread to end that was told to: what it does may have to wait for who writes."""
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -68,6 +68,26 @@ def create_engine(url: URL) -> AsyncEngine:
     )
 
 
+class _Embedded(AsyncEngine):
+    """SQLite's engine, which is disposed of when its threads have ended.
+
+    What SQLite was doing when it was given up goes on in a thread, which reports to the event loop: there must still
+    be one.
+    """
+
+    __slots__ = ("_threads",)
+
+    def __init__(self, engine: sa.Engine, threads: "weakref.WeakSet[threading.Thread]") -> None:
+        super().__init__(engine)
+        self._threads = threads
+
+    async def dispose(self, close: bool = True) -> None:
+        await super().dispose(close)
+        for thread in tuple(self._threads):
+            if thread.is_alive():
+                await asyncio.to_thread(thread.join, _LINGER)
+
+
 def _sqlite(url: URL) -> AsyncEngine:
     path = Path(url.database or "")
     try:
@@ -101,23 +121,10 @@ def _sqlite(url: URL) -> AsyncEngine:
         # Transactions are ours (see _begin): the driver's own (`isolation_level`) would not cover DDL.
         async_creator=connect,
         hide_parameters=True,
-        execution_options={"schema_translate_map": {SCHEMA: None}, "sqlite_threads": threads},
-    )
-    sa.event.listen(engine.sync_engine, "begin", _begin)
-    return engine
-
-
-async def close(engine: AsyncEngine) -> None:
-    """Close all connections.
-
-    What SQLite was doing when it was cancelled goes on in a thread, which reports to the event loop: its end is waited
-    for, so that there still is one.
-    """
-    await engine.dispose()
-    threads: weakref.WeakSet[threading.Thread] = engine.get_execution_options().get("sqlite_threads", weakref.WeakSet())
-    for thread in tuple(threads):
-        if thread.is_alive():
-            await asyncio.to_thread(thread.join, _LINGER)
+        execution_options={"schema_translate_map": {SCHEMA: None}},
+    ).sync_engine
+    sa.event.listen(engine, "begin", _begin)
+    return _Embedded(engine, threads)
 
 
 async def _prepare(connection: "aiosqlite.Connection") -> None:

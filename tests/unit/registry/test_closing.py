@@ -4,14 +4,29 @@ import asyncio
 import sqlite3
 import threading
 import time
+from functools import partial
 
+import pytest
 import sqlalchemy as sa
 
-from gateway.registry.engine import close, create_engine, parse_url
+from gateway.registry.engine import create_engine, parse_url
+from gateway.registry.errors import RegistryError
+from gateway.registry.registry import Registry
+from gateway.settings.load import load_settings
 
 
-def test_closing_waits_for_a_connection_whose_opening_was_cancelled(tmp_path, monkeypatch):
-    opening, failed, real = threading.Event(), [], sqlite3.connect
+@pytest.fixture
+def failed(monkeypatch):
+    """What threads failed with; that no thread is left is seen to at the end."""
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    before = threading.active_count()
+    yield failed
+    assert threading.active_count() == before
+
+
+def test_closing_waits_for_a_connection_whose_opening_was_cancelled(tmp_path, monkeypatch, failed):
+    opening, real = threading.Event(), sqlite3.connect
 
     def slowly(*arguments, **named):
         opening.set()
@@ -29,11 +44,29 @@ def test_closing_waits_for_a_connection_whose_opening_was_cancelled(tmp_path, mo
         await asyncio.to_thread(opening.wait, 30)
         asking.cancel()
         await asyncio.wait([asking])
-        await close(engine)
+        await engine.dispose()
 
-    monkeypatch.setattr(threading, "excepthook", failed.append)
-    before = threading.active_count()
     with monkeypatch.context() as patch:
         patch.setattr(sqlite3, "connect", slowly)
         asyncio.run(main())
-    assert (failed, threading.active_count()) == ([], before)
+    assert failed == []
+
+
+class SlowToClose(sqlite3.Connection):
+    def close(self):
+        time.sleep(0.2)
+        super().close()
+
+
+def test_what_cannot_open_a_database_waits_for_the_connection_it_gives_up(tmp_path, monkeypatch, failed):
+    (tmp_path / "gateway.db").write_text("no database " * 1000)
+    settings = load_settings(environ={"GATEWAY_DATA_DIR": str(tmp_path)})
+
+    async def main() -> None:
+        with pytest.raises(RegistryError, match="is damaged"):
+            await Registry.open(settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=SlowToClose))
+        asyncio.run(main())
+    assert failed == []
