@@ -274,7 +274,10 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt:
-    """One call to one model inside an exchange; filled in as it goes."""
+    """One call to one model inside an exchange; filled in as it goes.
+
+    It has its `exchange` until that one is settled. Who keeps the exchange keeps its attempts, too.
+    """
 
     __slots__ = (
         "answer",

@@ -207,12 +207,27 @@ class Native:
         return {name: after[at] - self._before[at] for at, name in enumerate(_NATIVE)}
 
 
+class Garbage:
+    """Objects that are left for the garbage collector: each of them, and what it holds, stays until that comes."""
+
+    def start(self) -> None:
+        """Clear away what was left before."""
+        gc.collect()
+
+    def stop(self) -> Mapping[str, int]:
+        """How many were left since."""
+        return {"garbage": gc.collect()}
+
+
 class Counters:
     """All ways to count in this process, one at a time."""
 
     def __init__(self) -> None:
         self._background = Background()
-        self._modes: dict[str, Sequence[Counting]] = {"python": (Code(Parts(self._background)), Loop(self._background))}
+        self._modes: dict[str, Sequence[Counting]] = {
+            "python": (Code(Parts(self._background)), Loop(self._background)),
+            "garbage": (Garbage(),),
+        }
         if path := os.environ.get(COUNTER):
             library = ctypes.PyDLL(path)
             self._modes["native"] = (Native(library),)

@@ -15,7 +15,7 @@ from bench.tools import ROOT, tool
 _WARM = 3
 _LEAST_WINDOWS, _MOST_WINDOWS = 3, 12
 _AGREE = 0.003
-MODES = ("python", "native")
+MODES = ("python", "native", "garbage")
 REGRESSION = 0.2
 """What has to be noticed."""
 PLANTED = {"gateway.pipeline": "stream", "gateway.wire": "translated", "gateway.egress": "stream"}

@@ -18,6 +18,7 @@ _WHOLE = (
     "tasks",
     "timers",
     "futures",
+    "garbage",
     "reads",
     "writes",
     "other system calls",

@@ -17,10 +17,30 @@ _EVENT_STREAM = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
 _LONGEST_FIELD = len(b"event:")
 
 
+class _Whole:
+    """Collects an answer that is no stream."""
+
+    __slots__ = ("limit", "pieces", "size")
+
+    def __init__(self) -> None:
+        self.limit = BODY_LIMIT
+        self.pieces: list[bytes] = []
+        self.size = 0
+
+    def keep(self, data: bytes) -> list[Frame]:
+        """No frame: one more piece. Raises `FrameTooLarge`."""
+        self.pieces.append(data)
+        self.size += len(data)
+        if self.size > self.limit:
+            self.pieces.clear()
+            raise FrameTooLarge(self.limit)
+        return []
+
+
 class Intake:
     """Reads one attempt's answer; what kind of body it is, is judged by content type and first bytes."""
 
-    __slots__ = ("_dialect", "_framing", "_lenient", "_pieces", "_reader", "_size", "body_limit", "cut")
+    __slots__ = ("_dialect", "_framing", "_lenient", "_reader", "_whole", "cut")
 
     def __init__(self, dialect: UpstreamDialect, *, content_type: str, lenient: bool) -> None:
         self._dialect = dialect
@@ -28,14 +48,17 @@ class Intake:
         self._framing: Framing | None = None
         """What cuts it, as soon as it is known to be a stream."""
         self._reader: Reader | None = None
-        self.body_limit = BODY_LIMIT
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._whole = _Whole()
         self.cut: Callable[[bytes], list[Frame]] = self._first_cut(content_type.partition(";")[0].strip().lower())
         """The frames that some bytes complete, none of an answer that is no stream; raises `FrameTooLarge`.
 
-        Another one as soon as it is known what the answer is.
+        Another one as soon as it is known what the answer is: then none of this object's own, which would keep each
+        other until the garbage collector comes.
         """
+
+    def expect_whole(self) -> None:
+        """An answer that is no stream was asked for: it may be longer than one that comes in place of a stream."""
+        self._whole.limit = WHOLE_LIMIT
 
     @property
     def reader(self) -> Reader:
@@ -47,12 +70,12 @@ class Intake:
     @property
     def body(self) -> bytes:
         """The answer so far where it is no stream."""
-        pieces = self._pieces
+        pieces = self._whole.pieces
         if len(pieces) == 1:
             return pieces[0]
         body = b"".join(pieces)
         if body:
-            self._pieces = [body]
+            self._whole.pieces = [body]
         return body
 
     def feed(self, data: bytes) -> list[Event]:
@@ -69,13 +92,13 @@ class Intake:
                 return self._read(self._framing.end())
             except FrameTooLarge:
                 return [too_large()]
-        return self._dialect.read_answer(self.body, 200) if self._pieces else []
+        return self._dialect.read_answer(self.body, 200) if self._whole.pieces else []
 
     def _first_cut(self, media_type: str) -> Callable[[bytes], list[Frame]]:
         streamed = getattr(self._dialect, "media_type", _SSE)
         if streamed == _SSE:
             return self._sniff_stream if media_type == _SSE else self._sniff_any
-        return self._streaming() if media_type == streamed else self._keep
+        return self._streaming() if media_type == streamed else self._whole.keep
 
     def _streaming(self) -> Callable[[bytes], list[Frame]]:
         self._framing = self._dialect.framing(lenient=self._lenient)
@@ -83,13 +106,13 @@ class Intake:
 
     def _sniff_stream(self, data: bytes) -> list[Frame]:
         """Announced as an event stream: anything is one that does not begin like JSON or HTML."""
-        self._keep(data)
+        self._whole.keep(data)
         start = self.body.removeprefix(_BOM).lstrip(_SPACE)[:1]
         return self._decide(stream=start not in b"{[<") if start else []
 
     def _sniff_any(self, data: bytes) -> list[Frame]:
         """Announced as something else, or not at all: an event stream begins with one of its fields."""
-        self._keep(data)
+        self._whole.keep(data)
         start = self.body.removeprefix(_BOM).lstrip(_SPACE)[:_LONGEST_FIELD]
         if _EVENT_STREAM.match(start):
             return self._decide(stream=True)
@@ -97,19 +120,11 @@ class Intake:
 
     def _decide(self, *, stream: bool) -> list[Frame]:
         if not stream:
-            self.cut = self._keep
+            self.cut = self._whole.keep
             return []
-        data, self._pieces = self.body, []
+        data, self._whole.pieces = self.body, []
         self.cut = self._streaming()
         return self.cut(data)
-
-    def _keep(self, data: bytes) -> list[Frame]:
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > self.body_limit:
-            self._pieces.clear()
-            raise FrameTooLarge(self.body_limit)
-        return []
 
     def _read(self, frames: list[Frame]) -> list[Event]:
         read = (self._reader or self.reader).read

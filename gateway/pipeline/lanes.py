@@ -21,7 +21,7 @@ from gateway.events import (
     Usage,
 )
 from gateway.parts import Collected
-from gateway.pipeline.intake import WHOLE_LIMIT, Intake, too_large
+from gateway.pipeline.intake import Intake, too_large
 from gateway.pipeline.names import Naming
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.relay import Relay
@@ -260,7 +260,7 @@ class WholeRelay(Relay):
         lane: Lane = "translated" if not same else "exact" if steps is None else "parsed"
         super().__init__(intake, writer, answer, steps=steps, observers=observers, lane=lane)
         if intake is not None:
-            intake.body_limit = WHOLE_LIMIT
+            intake.expect_whole()
         self._same = same
         self._naming = naming
         self._unchanged = True

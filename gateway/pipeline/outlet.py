@@ -71,8 +71,9 @@ class Outlet:
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         offered = scope.get("extensions", {}).get("litestar_gateway", {})
-        self._cut: Callable[[], None] | None = offered.get("cut")
-        self._line: Line | None = offered.get("line")
+        # Taken out: the server's cycle holds the scope, and would wait for the garbage collector.
+        self._cut: Callable[[], None] | None = offered.pop("cut", None)
+        self._line: Line | None = offered.pop("line", None)
         self._task: asyncio.Task[None] | None = None
         self._queue: list[dict[str, Any]] = []
         self.started = False

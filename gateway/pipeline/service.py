@@ -288,7 +288,7 @@ class Pipeline:
     def _let_go(self, live: Live, generation: Generation) -> None:
         """Release the generation, once the limiters that let the exchange in have heard of its end."""
         if not live.acquired:
-            self._generations.release(generation)
+            self._forget(live.exchange, generation)
             return
         task = asyncio.get_running_loop().create_task(self._settle_limiters(live, generation))
         self._settling.add(task)
@@ -298,7 +298,14 @@ class Pipeline:
         try:
             await self._limiting.settle(live)
         finally:
-            self._generations.release(generation)
+            self._forget(live.exchange, generation)
+
+    def _forget(self, exchange: Exchange, generation: Generation) -> None:
+        """Nobody asks the exchange anything any more."""
+        self._generations.release(generation)
+        for attempt in exchange.attempts:
+            # Else the two keep each other, and all the client sent, until the garbage collector comes.
+            del attempt.exchange
 
     async def _wait_idle(self, timeout: float, hurry: asyncio.Event | None = None) -> None:
         self._idle.clear()

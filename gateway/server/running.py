@@ -25,6 +25,9 @@ KEEP_ALIVE_SECONDS = 75
 _LEFTOVER_SECONDS = 2
 _LOOK = 0.5
 """Seconds between two looks whether a new worker is ready."""
+_YOUNG = 5_000
+"""New objects after which garbage is looked for, instead of 700: those of the exchanges that run are so many, and are
+not garbage. An exchange that is over leaves none."""
 _log = logging.getLogger("gateway.server")
 
 
@@ -98,6 +101,7 @@ class _DrainingServer(uvicorn.Server):
         # What is there now stays: each full collection would walk all of it again, in the middle of answers. Nor is it
         # collected before: of 190,000 objects of a start 1,900 are garbage, and to find them takes a twentieth of it.
         gc.freeze()
+        gc.set_threshold(_YOUNG)
         gc.enable()
         if self._link is not None:
             self._link.open(self._obey)
