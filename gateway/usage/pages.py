@@ -17,22 +17,16 @@ CREATE TABLE IF NOT EXISTS settled (
     number INTEGER PRIMARY KEY AUTOINCREMENT, attempt_id TEXT NOT NULL UNIQUE, record TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS reached (sink TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE VIEW IF NOT EXISTS noted AS SELECT attempt_id, record, 0 AS over FROM begun;
-CREATE TRIGGER IF NOT EXISTS begins INSTEAD OF INSERT ON noted WHEN NOT new.over BEGIN
-    INSERT OR IGNORE INTO begun VALUES (new.attempt_id, new.record);
-END;
-CREATE TRIGGER IF NOT EXISTS settles INSTEAD OF INSERT ON noted WHEN new.over BEGIN
-    DELETE FROM begun WHERE attempt_id = new.attempt_id;
-    INSERT OR IGNORE INTO settled (attempt_id, record) VALUES (new.attempt_id, new.record);
+CREATE VIEW IF NOT EXISTS noted AS SELECT NULL AS begun, NULL AS settled, NULL AS over;
+CREATE TRIGGER IF NOT EXISTS notes INSTEAD OF INSERT ON noted BEGIN
+    INSERT OR IGNORE INTO begun SELECT key, value FROM json_each(new.begun);
+    INSERT OR IGNORE INTO settled (attempt_id, record) SELECT key, value FROM json_each(new.settled);
+    DELETE FROM begun WHERE attempt_id IN (SELECT value FROM json_each(new.over));
 END;
 """
-_NOTE: Final = """
-INSERT INTO noted
-SELECT json_extract(value, '$[0].attempt_id'), json_extract(value, '$[0]'), json_extract(value, '$[1]')
-FROM json_each(?)
-"""
+_NOTE: Final = "INSERT INTO noted VALUES (?, ?, ?)"
 _AFTER: Final = """
-SELECT json_group_array(json_array(number, json(record))) FROM (
+SELECT '[' || coalesce(group_concat('[' || number || ',' || record || ']'), '') || ']' FROM (
     SELECT number, record FROM settled
     WHERE number > coalesce((SELECT number FROM reached WHERE sink = ?), 0) ORDER BY number LIMIT ?
 )
@@ -49,6 +43,9 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(UsageRecord).decode
 _decode_note: Final = msgspec.json.Decoder(tuple[UsageRecord, bool]).decode
 _decode_all: Final = msgspec.json.Decoder(list[Numbered]).decode
+_BEGUN: Final = slice(len("["), -len(",false]"))
+_SETTLED: Final = slice(len("["), -len(",true]"))
+"""The record in a note."""
 
 
 class Waiting(NamedTuple):
@@ -84,19 +81,26 @@ def note(record: UsageRecord, *, over: bool) -> bytes:
     return _encode((record, over))
 
 
-def write(pages: sqlite3.Connection, notes: Iterable[bytes]) -> None:
-    """All of it or nothing.
+def write(
+    pages: sqlite3.Connection, begun: Mapping[str, bytes], settled: Mapping[str, bytes], over: Sequence[str]
+) -> None:
+    """All of it or nothing: notes by their attempt, and which of those that ended had begun in the file.
 
     One statement: after each one a thread waits for the interpreter anew, and on a busy machine each such wait costs
-    more than what is written.
+    more than what is written. A record goes as text that SQLite need not understand.
     """
-    pages.execute(_NOTE, ((b"[%b]" % b",".join(notes)).decode(),))
+    begins = {attempt_id: data[_BEGUN].decode() for attempt_id, data in begun.items()}
+    ends = {attempt_id: data[_SETTLED].decode() for attempt_id, data in settled.items()}
+    pages.execute(_NOTE, (_encode(begins).decode(), _encode(ends).decode(), _encode(over).decode()))
 
 
 def after(pages: sqlite3.Connection, sink: str, limit: int) -> list[Numbered]:
     """The next records that a sink has not been given, oldest first."""
     told: str = pages.execute(_AFTER, (sink, limit)).fetchone()[0]
-    return _decode_all(told)
+    try:
+        return _decode_all(told)
+    except msgspec.MsgspecError as error:
+        raise sqlite3.DataError(f"a record cannot be read: {error}") from error
 
 
 def reach(pages: sqlite3.Connection, sink: str, number: int) -> None:

@@ -52,6 +52,8 @@ class Scribe:
         self._notes: deque[_Note] = deque()
         self._begun: dict[str, bytes] = {}
         self._settled: deque[_Note] = deque()
+        self._in_file: set[str] = set()
+        """Attempts that the file knows to have begun, and not to have ended."""
         self._places: dict[int, Place] = {}
         """How far each half of the daybook was gathered."""
         self._errands: deque[Callable[[], None]] = deque()
@@ -175,7 +177,11 @@ class Scribe:
 
     def _write_some(self) -> None:
         settled = list(islice(self._settled, LOT))
-        write(self._pages, [*self._begun.values(), *(data for _, data, _, _ in settled)])
+        ends = {attempt_id: data for attempt_id, data, _, _ in settled}
+        over = self._in_file.intersection(ends)
+        write(self._pages, self._begun, ends, [*over])
+        self._in_file -= over
+        self._in_file.update(self._begun)
         self._begun.clear()
         for _ in settled:
             self._settled.popleft()

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -190,6 +191,22 @@ async def test_durable_means_on_the_disk_before_it_returns(journals, tmp_path):
         pages.close()
 
 
+async def test_the_file_forgets_that_an_attempt_began_when_it_has_ended(journals, tmp_path):
+    """Whether both are in one commit, or in two."""
+    journal = await journals(Sink())
+    one, two, three = map(attempt, range(3))
+    journal.began(one)
+    journal.began(two)
+    await journal.committed()
+    journal.began(three)
+    journal.settled(ended(three))
+    journal.settled(ended(two))
+    await journal.committed()
+    (path,) = (tmp_path / "usage").glob("*.sqlite")
+    with closing(sqlite3.connect(path)) as pages:
+        assert pages.execute("SELECT attempt_id FROM begun").fetchall() == [(one.id,)]
+
+
 async def test_a_full_disk_keeps_records_in_memory_until_there_is_room(journals, log, monkeypatch):
     monkeypatch.setattr(scribe, "AGAIN", 0.05)
     sink = Sink()
@@ -217,21 +234,21 @@ async def test_what_waited_through_a_slow_commit_does_not_wait_for_a_window_of_i
     now, slept, written, go_on = [100.0], [], queue.Queue(), threading.Event()
     write = scribe.write
 
-    def slow(pages, notes):
-        written.put([msgspec.json.decode(one)[0]["exchange_id"] for one in notes])
+    def slow(pages, begun, settled, over):
+        written.put([*begun])
         go_on.wait(HANG)
-        write(pages, notes)
+        write(pages, begun, settled, over)
 
     monkeypatch.setattr(scribe, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=slept.append))
     monkeypatch.setattr(scribe, "write", slow)
     pages, daybook = open_pages(tmp_path / "pages"), Daybook(tmp_path / "daybook")
     writer = scribe.Scribe(pages, daybook, log, patient=True, on_settled=lambda: None)
     writer.note(begun_record(attempt(1)), over=False)
-    assert await asyncio.to_thread(written.get, timeout=HANG) == ["e1"]
+    assert await asyncio.to_thread(written.get, timeout=HANG) == ["e1-1"]
     writer.note(begun_record(attempt(2)), over=False)
     now[0] += 1
     go_on.set()
-    assert await asyncio.to_thread(written.get, timeout=HANG) == ["e2"]
+    assert await asyncio.to_thread(written.get, timeout=HANG) == ["e2-1"]
     assert slept == [pytest.approx(scribe.WINDOW)]
     await writer.aclose()
     daybook.close()

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from accounts import attempt, ended
 
-from gateway.domain import Outcome
+from gateway.domain import Outcome, Route
 from gateway.usage.pages import adopt, after, forget, note, open_pages, reach, write
 from gateway.usage.record import begun_record
 
@@ -17,12 +17,12 @@ def pages(tmp_path):
     opened.close()
 
 
-def begins(*attempts) -> list[bytes]:
-    return [note(begun_record(one), over=False) for one in attempts]
+def begins(*attempts) -> dict[str, bytes]:
+    return {one.id: note(begun_record(one), over=False) for one in attempts}
 
 
-def ends(*attempts) -> list[bytes]:
-    return [note(ended(one), over=True) for one in attempts]
+def ends(*attempts) -> dict[str, bytes]:
+    return {one.id: note(ended(one), over=True) for one in attempts}
 
 
 def statements(pages: sqlite3.Connection) -> set[str]:
@@ -35,16 +35,16 @@ def statements(pages: sqlite3.Connection) -> set[str]:
 def test_a_commit_is_one_statement_whatever_was_noted(pages):
     """Between two statements the thread waits for the interpreter: many of them took 100 ms on a busy machine."""
     attempts = [attempt(number) for number in range(20)]
-    write(pages, begins(*attempts[:10]))
+    write(pages, begins(*attempts[:10]), {}, [])
     run = statements(pages)
-    write(pages, [*begins(attempt(99)), *ends(*attempts)])
+    write(pages, begins(attempt(99)), ends(*attempts), [one.id for one in attempts[:10]])
     assert len(run) == 1
     assert [record.attempt_id for _, record in after(pages, "sink", 100)] == [one.id for one in attempts]
     assert pages.execute("SELECT attempt_id FROM begun").fetchall() == [("e99-1",)]
 
 
 def test_a_batch_is_read_and_noted_in_a_statement_and_a_row_each(pages):
-    write(pages, ends(*map(attempt, range(100))))
+    write(pages, {}, ends(*map(attempt, range(100))), [])
     run = statements(pages)
     numbers = [number for number, _ in after(pages, "sink", 60)]
     reach(pages, "sink", numbers[-1])
@@ -54,7 +54,7 @@ def test_a_batch_is_read_and_noted_in_a_statement_and_a_row_each(pages):
 
 
 def test_only_what_every_sink_has_is_forgotten(pages):
-    write(pages, ends(*map(attempt, range(10))))
+    write(pages, {}, ends(*map(attempt, range(10))), [])
     reach(pages, "quick", 10)
     assert forget(pages, ["quick", "never reached"], keep=100)[:2] == (0, 10)
     reach(pages, "slow", 4)
@@ -65,15 +65,43 @@ def test_only_what_every_sink_has_is_forgotten(pages):
 
 def test_what_is_written_twice_is_there_once_as_it_was_first(pages):
     one = attempt(1)
-    for _ in range(2):
-        write(pages, [*begins(one), *ends(one)])
-    assert [record.outcome for _, record in after(pages, "sink", 10)] == [Outcome.OK]
+    write(pages, begins(one), {}, [])
+    write(pages, {}, ends(one), [one.id])
+    one.number = 2
+    write(pages, {}, ends(one), [one.id])
+    assert [(record.outcome, record.number) for _, record in after(pages, "sink", 10)] == [(Outcome.OK, 1)]
+    assert pages.execute("SELECT count(*) FROM begun").fetchone() == (0,)
+
+
+def test_a_commit_that_fails_in_the_middle_leaves_nothing(pages):
+    """The begun one is stored first; then the number of a settled one cannot be given."""
+    write(pages, {}, ends(attempt(1)), [])
+    pages.execute("UPDATE sqlite_sequence SET seq = 9223372036854775807")
+    with pytest.raises(sqlite3.Error):
+        write(pages, begins(attempt(2)), ends(attempt(3)), [])
+    assert pages.execute("SELECT count(*) FROM begun").fetchone() == (0,)
+    assert len(after(pages, "sink", 10)) == 1
+
+
+@pytest.mark.parametrize("name", ['"\\/\b\t\n', "\0 and \x1f", "é \u2028 \U0001f600", "],[{}", "", "'"])
+def test_a_record_is_handed_on_as_it_was_noted(pages, name):
+    one = attempt(1)
+    one.exchange.route = Route(name, one.exchange.route.targets)
+    record = ended(one)
+    write(pages, {}, {one.id: note(record, over=True)}, [])
+    assert after(pages, "sink", 10) == [(1, record)]
+
+
+def test_a_file_whose_records_cannot_be_read_is_reported_as_one(pages):
+    pages.execute("INSERT INTO settled (attempt_id, record) VALUES ('e1-1', '{\"of\": ')")
+    with pytest.raises(sqlite3.DataError, match="cannot be read"):
+        after(pages, "sink", 10)
 
 
 def test_an_orphan_with_a_record_nobody_can_read_is_refused_whole(pages, tmp_path):
     orphan = tmp_path / "orphan.sqlite"
     left = open_pages(orphan)
-    write(left, begins(attempt(1)))
+    write(left, begins(attempt(1)), {}, [])
     left.execute("INSERT INTO settled (attempt_id, record) VALUES ('e2-1', '{\"of\": \"another time\"}')")
     left.close()
     with pytest.raises(sqlite3.DataError, match="cannot be read"):
@@ -86,9 +114,10 @@ def test_notes_that_did_not_reach_an_orphan_are_taken_over_with_it(pages, tmp_pa
     orphan = tmp_path / "orphan.sqlite"
     left = open_pages(orphan)
     one, two, three, four = map(attempt, range(4))
-    write(left, [*begins(one, two), *ends(three)])
+    write(left, begins(one, two), ends(three), [])
     left.close()
-    assert adopt(pages, orphan, [*begins(four, one), *ends(one), *begins(three)]) == 4
+    notes = [*begins(four, one).values(), *ends(one).values(), *begins(three).values()]
+    assert adopt(pages, orphan, notes) == 4
     outcomes = {record.attempt_id: record.outcome for _, record in after(pages, "sink", 10)}
     assert outcomes == {one.id: Outcome.OK, two.id: Outcome.LOST, three.id: Outcome.OK, four.id: Outcome.LOST}
 
