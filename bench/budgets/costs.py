@@ -18,7 +18,7 @@ _SLACK = {
 }
 """or by so much a request and a chunk, where a tenth is next to nothing.
 
-Of the libraries a little runs for the background, too, where it cannot be told apart. A note of the usage costs 25 more
+Of the libraries a little runs for the background, too, where it cannot be told apart. A note of the usage costs 70 more
 where the journal's thread has written all before it, and a request makes two: which it is, is the machine's."""
 _COUNTED = (0.6, 0.25)
 """Of tasks, timers and system calls not one more may come; that is for what averages leave."""

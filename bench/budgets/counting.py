@@ -27,8 +27,8 @@ BY_FUNCTION = "BENCH_BY_FUNCTION"
 """Set in the environment: count by function, not by part."""
 _TURNS = 25
 """Turns of the event loop after which everything that an answered exchange left to do is done."""
-_CALM = 0.05
-"""Seconds after which the usage journal has written down the last exchange: it gathers for 25 ms."""
+_CALM = 0.15
+"""Seconds after which the usage journal has written down the last exchange: it gathers for 100 ms."""
 _NATIVE = ("allocations", "reads", "writes", "other system calls")
 _LOOP = {
     "tasks": ("create_task",),

@@ -19,7 +19,7 @@ _Note: TypeAlias = tuple[str, bytes, float | None, Place | None]
 """Whose it is, what is written, when that attempt ended (None: it begins), in seconds since the epoch, and where the
 daybook has it. A plain tuple, because each request makes two."""
 
-WINDOW: Final = 0.025
+WINDOW: Final = 0.1
 """Seconds that notes gather before they are committed; until then the daybook has them."""
 AGAIN: Final = 1.0
 """Seconds until a commit that failed is tried again."""
