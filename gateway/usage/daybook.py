@@ -51,20 +51,11 @@ class Daybook:
         entry = b"%08x %b\n\0" % (crc32(note), note)
         half = self._half
         at = half.end
-        if at == half.posted or at + len(entry) > half.limit:
-            if at != half.posted:
-                half, self._other = self._other, half
-                self._half = half
-            at = half.first
-            if half.end != half.posted or at + len(entry) > half.limit:
-                return None
-            # Nobody reads it here before the offset says so: what was posted is never read again.
-            self._map[at : at + len(entry)] = entry
-            self._tell(half, at)
-            half.posted = at
-        else:
-            self._map[at : at + len(entry)] = entry  # over the zero that ended the last one
-        half.end = end = at + len(entry) - 1
+        end = at + len(entry)
+        if at == half.posted or end > half.limit:
+            return self._begin(entry)
+        self._map[at:end] = entry  # over the zero that ended the last one
+        half.end = end = end - 1
         return half, end
 
     def post(self, place: Place) -> None:
@@ -76,6 +67,25 @@ class Daybook:
     def close(self) -> None:
         """Let go of the file."""
         self._map.close()
+
+    def _begin(self, entry: bytes) -> Place | None:
+        """Put it first into a half of which all is posted: this one, if it can be, else the other."""
+        half = self._half
+        if half.end != half.posted:
+            half, self._other = self._other, half
+            self._half = half
+            if half.end != half.posted:
+                return None
+        at = half.first
+        end = at + len(entry)
+        if end > half.limit:
+            return None
+        # Nobody reads it here before the offset says so: what was posted is never read again.
+        self._map[at:end] = entry
+        self._tell(half, at)
+        half.posted = at
+        half.end = end = end - 1
+        return half, end
 
     def _tell(self, half: _Half, posted: int) -> None:
         _OFFSET.pack_into(self._map, half.start, posted)

@@ -40,7 +40,7 @@ class Recorder:
         """Count there from now on."""
         self.tally = tally
         self._ends: dict[_Ended, tuple[int, int]] = {}
-        self._plugins: dict[str, int] = {}
+        self._plugins: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._models: dict[tuple[str, str], _OfModel] = {}
         self._others: _OfModel | None = None
 
@@ -70,9 +70,8 @@ class Recorder:
         count, seconds = self._ends.get(ended) or self._new_end(ended)
         tally.add(count)
         tally.observe(seconds, REQUEST_SECONDS, time.monotonic() - exchange.started)
-        for name, spent in exchange.timings.items():
-            series = self._plugins.get(name)
-            tally.observe(self._new_plugin(name) if series is None else series, PLUGIN_SECONDS, spent)
+        names = tuple(exchange.timings)  # the same for nearly all: those of the plugins, in their order
+        tally.observe_each(self._plugins.get(names) or self._new_plugins(names), exchange.timings.values())
         for attempt, record in zip(exchange.attempts, records, strict=True):
             model = self._model(record.model_id if self._by_id else record.model_name, record.provider)
             model.count(record, gap=not self._each)
@@ -96,9 +95,10 @@ class Recorder:
         found = self._ends[ended] = count, self.tally.series(REQUEST_SECONDS, labels)
         return found
 
-    def _new_plugin(self, name: str) -> int:
-        stage, _, plugin = name.partition(".")
-        found = self._plugins[name] = self.tally.series(PLUGIN_SECONDS, (plugin, stage))
+    def _new_plugins(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        stages = [name.partition(".") for name in names]
+        found = tuple(self.tally.series(PLUGIN_SECONDS, (plugin, stage)) for stage, _, plugin in stages)
+        self._plugins[names] = found
         return found
 
 

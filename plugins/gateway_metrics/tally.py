@@ -4,7 +4,7 @@ import errno
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -67,6 +67,14 @@ class Tally:
             return
         values[series + bisect_left(metric.buckets, value)] += 1
         values[series + metric.width - 1] += value
+
+    def observe_each(self, summaries: Sequence[int], values: Iterable[float]) -> None:
+        """Add each value to the summary that has its place."""
+        numbers = self._values
+        for series, value in zip(summaries, values, strict=True):
+            numbers[series] += 1
+            if series != _LOST:
+                numbers[series + 1] += value
 
     def totals(self) -> Totals:
         """All numbers."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_metrics.catalog import METRICS, REQUEST_SECONDS, REQUESTS, UNRECORDED
+from gateway_metrics.catalog import METRICS, PLUGIN_SECONDS, REQUEST_SECONDS, REQUESTS, UNRECORDED
 from gateway_metrics.shared import Sample, Shared
 from gateway_metrics.tally import Tally, read_totals, sum_up
 
@@ -70,11 +70,12 @@ def test_what_finds_no_room_is_counted_as_lost_and_nothing_else_is_touched() -> 
     for number in range(50_000):
         tally.add(tally.series(REQUESTS, ("chat", "ok", str(number) * 10)))
     tally.observe(tally.series(REQUEST_SECONDS, ("late" * 100, "ok")), REQUEST_SECONDS, 1.0)
+    tally.observe_each([tally.series(PLUGIN_SECONDS, ("late" * 100, "stage"))], [1.0])
     totals = tally.totals()
     counted = sum(numbers[0] for key, numbers in totals.items() if key[0] == REQUESTS.name)
     assert totals[KEY] == [1]
     assert totals[(UNRECORDED.name,)][0] > 0
-    assert counted + totals[(UNRECORDED.name,)][0] == 50_002
+    assert counted + totals[(UNRECORDED.name,)][0] == 50_003
 
 
 def test_sums_leave_out_what_another_version_counts_differently() -> None:
