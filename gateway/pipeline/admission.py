@@ -39,6 +39,10 @@ class LoopLag:
         """How late the loop is now; 0 when nobody looks."""
         return min(self._before, max(self._last, time.monotonic() - self._due))
 
+    def within(self, most: float) -> bool:
+        """Whether it is no later than so many seconds: what `seconds` says, mostly without a look at the clock."""
+        return self._before <= most or self.seconds <= most
+
     def start(self) -> None:
         """Look from now on."""
         self._due = time.monotonic() + _LOOK
@@ -67,7 +71,7 @@ class Admission:
 
     def refusal(self, in_flight: int) -> Overloaded | None:
         """Why one more beside so many is refused; None when it is let in."""
-        if in_flight < self.limits.in_flight and self.lag.seconds <= self.limits.lag:
+        if in_flight < self.limits.in_flight and self.lag.within(self.limits.lag):
             return None
         self.refused += 1
         return Overloaded("The gateway is overloaded. Try again in a moment.", retry_after=AGAIN)

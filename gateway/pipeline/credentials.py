@@ -15,9 +15,12 @@ def credentials_of(scope: Scope) -> Credentials:
     """
     tokens: set[str] = set()
     cookie = ""
-    for name, value in scope["headers"]:
-        if name not in _CARRIERS:
-            continue
+    headers = scope["headers"]
+    by_name = dict(headers)
+    found = _CARRIERS.intersection(by_name)
+    # A name that came twice is in the list only; nearly always none did.
+    sent = [(name, by_name[name]) for name in found] if len(by_name) == len(headers) else headers
+    for name, value in sent:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").strip().partition(" ")
             if scheme.lower() == "bearer" and token.strip():

@@ -36,6 +36,22 @@ class Pump:
     does not keep up pauses the upstream. Whatever ends the stream becomes a `Cause`, which the relay judges.
     """
 
+    cause: Cause | None = None
+    """Why the stream ended, where the upstream did not end it properly."""
+    error: Exception | None = None
+    """What a provider's own event stream raised."""
+    _body: ByteStream | None = None
+    _reader_task: asyncio.Task[None] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _slow_since: float | None = None
+    """When the client's buffer became full."""
+    _ping = b""
+    _last_ping = 0.0
+    _lingering = False
+    _complete = False
+    _finishing = False
+    _cutting = False
+
     def __init__(
         self, attempt: Attempt, relay: Relay, outlet: Outlet, headers: Headers, answered: Callable[[Attempt], None]
     ) -> None:
@@ -47,22 +63,7 @@ class Pump:
         self._headers = headers
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._body: ByteStream | None = None
-        self._reader_task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._last_read = time.monotonic()
-        self._slow_since: float | None = None
-        """When the client's buffer became full."""
-        self._ping = b""
-        self._last_ping = 0.0
-        self._lingering = False
-        self._complete = False
-        self._finishing = False
-        self._cutting = False
-        self.cause: Cause | None = None
-        """Why the stream ended, where the upstream did not end it properly."""
-        self.error: Exception | None = None
-        """What a provider's own event stream raised."""
 
     async def run_bytes(self, body: ByteStream) -> None:
         """Relay the body of an HTTP response."""
