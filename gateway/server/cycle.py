@@ -20,9 +20,9 @@ class Cycle(RequestResponseCycle):
     _head = b""
     _left: Callable[[], None] | None = None
 
-    def __init__(self, protocol: HttpToolsProtocol, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: HttpToolsProtocol, scope: Any, *, keep_alive: bool) -> None:
         super().__init__(
-            scope=protocol.scope,
+            scope=scope,
             transport=protocol.transport,
             flow=protocol.flow,
             logger=protocol.logger,

@@ -2,21 +2,19 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
 
 import httptools
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.api.refusal import Refusal, refusal
 from gateway.pipeline.admission import AGAIN
 from gateway.server.cycle import Cycle
+from gateway.server.head import RequestRefusedError, Target, is_host, target_of
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request's target and headers."""
@@ -34,14 +32,6 @@ CLOSE = (b"connection", b"close")
 """Among the headers of every answer, when none may be followed by another one."""
 FLUSH_SECONDS = 30.0
 """How long a cut connection may take to deliver what was already written."""
-
-
-_HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=._~:\[\]@%-]*").fullmatch
-"""What a host and its port may be written with (RFC 3986, 3.2.2)."""
-
-
-class _RequestRefusedError(Exception):
-    """Raised inside the parser's callbacks; the parser wraps it, `_refuse` reads status and text from `args`."""
 
 
 class _Phase(Enum):
@@ -67,6 +57,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)  # type: ignore[arg-type]
         self._phase = _Phase.NEW
         self._running: Cycle | None = None
+        # A client asks the same of us again and again: what the last request's were is not looked at twice.
+        self._target = Target(b"", "", b"", b"")
+        self._host: bytes | None = None
         self._upgrading = False
         self._refused = False
         self._turned_away: bytes | None = None
@@ -103,7 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             status, message = (
-                cause.args if isinstance(cause, _RequestRefusedError) else (400, "This is no HTTP request.")
+                cause.args if isinstance(cause, RequestRefusedError) else (400, "This is no HTTP request.")
             )
             self._refuse(status, message)
         else:
@@ -128,7 +121,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
         self._began = True
         self._phase = _Phase.HEAD
         self._upgrading = False
@@ -145,36 +139,48 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check the head, then let the application have the request."""
-        parser, scope = self.parser, self.scope
+        parser = self.parser
         method, version = parser.get_method(), parser.get_http_version()
         self._check_head(method, version)
         if parser.should_upgrade():
             self._upgrading = True
             return
         self._phase = _Phase.BODY
-        self._body_bytes = 0
-        self._around = 0
-        if self._is_idle and (answer := self._turning_away(method)) is not None:
+        self._body_bytes = self._around = 0
+        target = self._target
+        if target.url != self.url:
+            target = self._target = target_of(self.url, self.root_path)
+        is_idle = self._is_idle
+        may_turn_away = is_idle and method == b"POST" and not self.expect_100_continue
+        if may_turn_away and (answer := self._turning_away(target.path)) is not None:
             self._turned_away = answer
             return
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["method"], scope["http_version"] = method.decode("ascii"), version
-        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        scope["raw_path"] = self.root_path.encode("ascii") + url.path
-        scope["query_string"] = url.query or b""
-        cycle = Cycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": method.decode("ascii"),
+            "root_path": self.root_path,
+            "path": target.path,
+            "raw_path": target.raw_path,
+            "query_string": target.query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
+        self.cycle = cycle = Cycle(self, scope, keep_alive=version != "1.0" and parser.should_keep_alive())
         own: dict[object, object] = {"cut": partial(self._cut, cycle), "line": cycle}
         scope["extensions"] = {"litestar_gateway": own}
         if method == b"HEAD":
             del own["line"]  # it would write the body
-        waits = not self._is_idle
-        self.cycle = cycle
-        if not waits:
+        if is_idle:
+            self._running = cycle
             self._start_asgi_task(cycle, self.app)
             return
         if len(self.pipeline) >= WAITING:
-            raise _RequestRefusedError(400, "Too many requests at once on one connection.")
+            raise RequestRefusedError(400, "Too many requests at once on one connection.")
         self.pipeline.appendleft((cycle, self.app))  # and read on, to see that the client leaves
 
     def on_body(self, body: bytes) -> None:
@@ -194,7 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self.flow.pause_reading()
             cycle.message_event.set()
         if self.flow.read_paused and cycle is not self._running:
-            raise _RequestRefusedError(413, "The body is too large for a request that waits behind another.")
+            raise RequestRefusedError(413, "The body is too large for a request that waits behind another.")
 
     def on_message_complete(self) -> None:
         """A request is complete; the next one may begin at any time."""
@@ -212,43 +218,41 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            cycle, app = self.pipeline.pop()
+            assert isinstance(cycle, Cycle)
+            self._running = cycle
+            self._start_asgi_task(cycle, app)
             return
         self._idle_since = self.loop.time()
         if self._watch is None or self._due > self._idle_since + self.timeout_keep_alive:
             self._wait(self.timeout_keep_alive)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        assert isinstance(cycle, Cycle)
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
-
     def _check_head(self, method: bytes, version: str) -> None:
         headers = self.headers
         if len(headers) > HEADERS:
-            raise _RequestRefusedError(431, f"The request has more than {HEADERS} headers.")
+            raise RequestRefusedError(431, f"The request has more than {HEADERS} headers.")
         # It is no larger than the reads that brought it: the first one, those in between, and this one.
         if self._first_read + self._head_bytes + self._read > HEAD_LIMIT and self._head_size() > HEAD_LIMIT:
-            raise _RequestRefusedError(431, "The request's headers are too large.")
+            raise RequestRefusedError(431, "The request's headers are too large.")
         if version not in ("1.0", "1.1"):
-            raise _RequestRefusedError(400, "The HTTP version is not 1.1.")
+            raise RequestRefusedError(400, "The HTTP version is not 1.1.")
         if method == b"CONNECT":
-            raise _RequestRefusedError(400, "This is no proxy.")
+            raise RequestRefusedError(400, "This is no proxy.")
         fields = dict(headers)
+        names = () if len(fields) == len(headers) else [name for name, _ in headers]  # if one of them comes twice
         host = fields.get(b"host")
-        hosts = 0 if host is None else 1
-        codings = [fields[b"transfer-encoding"].lower()] if b"transfer-encoding" in fields else []
-        if len(fields) != len(headers):  # some name comes twice
-            hosts = sum(name == b"host" for name, _ in headers)
-            codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-        if hosts > 1 or (not hosts and version == "1.1"):
-            raise _RequestRefusedError(400, "A request needs exactly one Host header.")
-        if host is not None and not _HOST(host):
-            raise _RequestRefusedError(400, "The Host header names no host.")
+        if (host is None and version == "1.1") or (names and names.count(b"host") > 1):
+            raise RequestRefusedError(400, "A request needs exactly one Host header.")
+        if host != self._host:
+            if host is not None and not is_host(host):
+                raise RequestRefusedError(400, "The Host header names no host.")
+            self._host = host
         # Anything else next to "chunked" is read differently by somebody else on the way (request smuggling).
-        if codings and (codings != [b"chunked"] or version == "1.0"):
-            raise _RequestRefusedError(400, "The Transfer-Encoding is not understood.")
-        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        if b"transfer-encoding" in fields:
+            is_chunked = fields[b"transfer-encoding"].lower() == b"chunked" and names.count(b"transfer-encoding") < 2
+            if not is_chunked or version == "1.0":
+                raise RequestRefusedError(400, "The Transfer-Encoding is not understood.")
+        self.expect_100_continue = b"expect" in fields and fields[b"expect"].lower() == b"100-continue"
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -269,15 +273,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Nothing is being answered on this connection."""
         return self._running is None or self._running.response_complete
 
-    def _turning_away(self, method: bytes) -> bytes | None:
+    def _turning_away(self, path: str) -> bytes | None:
         """The answer of an application that has no room for this request, before anything is made of it.
 
         A refusal must cost next to nothing: at three times the load that can be carried two of three requests get one.
         """
         turning_away = getattr(self.app, "turning_away", None)
-        if turning_away is None or self.expect_100_continue or method != b"POST":
-            return None
-        refused: Refusal | None = turning_away(self.url.partition(b"?")[0].decode("ascii", "replace"))
+        refused: Refusal | None = None if turning_away is None else turning_away(path)
         if refused is None:
             return None
         return written(refused, ("retry-after", str(round(AGAIN))), ("x-request-id", os.urandom(16).hex()))
