@@ -90,15 +90,15 @@ class Connection(asyncio.BufferedProtocol):
         """The response is done with this connection."""
         self._response = None
         transport = self._transport
+        reusable = reusable and transport is not None and not self.ended and not transport.is_closing()
         # A request that was answered before it was wholly written leaves its rest behind.
-        reusable = reusable and transport is not None and transport.get_write_buffer_size() == 0
-        if reusable:
-            self.resume()
+        if reusable and transport is not None and not transport.get_write_buffer_size():
             self.reused = True
-        self._owner.settle(self, reusable=reusable and self._alive())
-
-    def _alive(self) -> bool:
-        return not self.ended and self._transport is not None and not self._transport.is_closing()
+            if self._paused:
+                self.resume()
+            self._owner.settle(self, reusable=True)
+        else:
+            self._owner.settle(self, reusable=False)
 
     # -- the event loop calls these -----------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """One HTTP/1.1 response, from bytes: no I/O, no time."""
 
+from operator import itemgetter
 from typing import Final
 
 import httptools
 
 _CHUNKED: Final = "chunked"
+_name_of: Final = itemgetter(0)
 
 
 class Message:
@@ -126,9 +128,10 @@ class Message:
         self.complete = self.head
 
     def _read_framing(self) -> None:
-        names = [name for name, _ in self.headers]
-        framings = names.count("content-length") + names.count("transfer-encoding")
-        if "transfer-encoding" in names or "content-encoding" in names:
+        names = list(map(_name_of, self.headers))
+        codings = names.count("transfer-encoding")
+        framings = names.count("content-length") + codings
+        if codings or "content-encoding" in names:
             self._read_codings()
         if framings > 1:
             self._refuse("the body has more than one framing")

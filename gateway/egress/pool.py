@@ -101,15 +101,16 @@ class Pool:
         if not reusable or connection not in self._live or self._waiting:
             connection.abort()
             return
-        if len(self._idle.get(connection.key, ())) >= self._policy.idle_per_key:
+        policy, key = self._policy, connection.key
+        if key in self._idle and len(self._idle[key]) >= policy.idle_per_key:
             connection.abort()
             return
-        if len(self._since) >= self._policy.idle_total:
+        if len(self._since) >= policy.idle_total:
             self._evict()
-        self._idle.setdefault(connection.key, []).append(connection)
+        self._idle.setdefault(key, []).append(connection)
         self._since[connection] = time.monotonic()
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._policy.idle_seconds, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(policy.idle_seconds, self._sweep)
 
     def lost(self, connection: Connection) -> None:
         """A connection's socket is closed."""

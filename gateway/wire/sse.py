@@ -71,8 +71,11 @@ class Sse:
 
     def _feed_carefully(self, data: bytes) -> list[Frame]:
         self._check()
-        self._plain = False
         pending = self._pending
+        if not self._begun and not pending and data[:6] == b"data: ":  # as nearly all streams begin: no mark, no rest
+            self._begun = self._plain = True
+            return self.feed(data)
+        self._plain = False
         pending += data
         if not self._begun and not self._skip_mark():
             return []

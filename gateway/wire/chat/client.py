@@ -13,6 +13,7 @@ from gateway.wire.envelope import error_answer
 from gateway.wire.json import decode_object, decode_value
 
 _MOST_CHOICES: Final = 128
+_NOTHING: Final = msgspec.Raw(b"")
 
 
 class ChatClient:
@@ -27,7 +28,7 @@ class ChatClient:
         """The request; raises `InvalidRequest` saying what is wrong and where."""
         fields = decode_object(body)
         stream, choices = streams(fields), choices_of(fields)
-        if not bytes(fields.get("messages", msgspec.Raw(b""))).lstrip().startswith(b"["):
+        if bytes(memoryview(fields.get("messages", _NOTHING))[:1]) != b"[":
             raise InvalidRequest("'messages' must be an array.", param="messages")
         return ChatRequest(
             dialect="chat",

@@ -72,7 +72,7 @@ class ChatReader:
         self._lenient = lenient
         self._started = False
         self._flows = False
-        """The last frame said a piece of text and nothing else: so may the next one."""
+        """The last frame began the answer, or said a piece of text and nothing else: so may the next one."""
         self._calls = Calls()
         self._halves: dict[_Said, str] = {}
         """First halves of surrogate pairs whose second halves the next delta may bring."""
@@ -85,6 +85,8 @@ class ChatReader:
         if data is None:
             return [Opaque(kind="comment", source=frame)]
         if data[:6] == b"[DONE]":
+            if not self._halves and not self._thoughts:
+                return [End(source=frame)]
             return [*self._unpaired(frame, None), *self._proofs(frame, *self._thoughts), End(source=frame)]
         if frame.name is not None and self._lenient:
             return [Opaque(kind="named", source=frame)]
@@ -122,6 +124,7 @@ class ChatReader:
                 pass
             else:
                 return ()
+            self._flows = False  # what does more than go on is no piece of text, either
         return self.read(frame)
 
     def _text(self, frame: Frame, data: bytes) -> Text | None:
@@ -150,7 +153,7 @@ class ChatReader:
             return [Opaque(kind="named", source=frame)]
         events: list[Event] = []
         if not self._started and isinstance(chunk, NamedChunk) and (chunk.id or chunk.model):
-            self._started = True
+            self._started = self._flows = True
             events.append(start_of(chunk, frame))
         choices = chunk.choices
         if choices:
@@ -175,7 +178,8 @@ class ChatReader:
         text = choice.text
         if type(delta) is Delta:
             text = delta.content or text
-            if thinking := self._thinking(delta, index, lone_halves):
+            thinks = delta.reasoning_content or delta.reasoning or delta.reasoning_details
+            if thinks and (thinking := self._thinking(delta, index, lone_halves)):
                 events.append(Reasoning(text=thinking, choice=index, source=frame))
             if self._thoughts and (text or delta.refusal or delta.tool_calls or delta.function_call):
                 events += self._proofs(frame, index)
@@ -190,8 +194,9 @@ class ChatReader:
             if delta.tool_calls is not None or delta.function_call is not None:
                 self._tools(frame, delta, index, events)
         if choice.finish_reason:
-            events += self._unpaired(frame, index)
-            events += self._proofs(frame, index)
+            if self._halves or self._thoughts:
+                events += self._unpaired(frame, index)
+                events += self._proofs(frame, index)
             native = well_formed(choice.finish_reason)
             events.append(Finish(reason=REASONS.get(native, "other"), choice=index, native=native, source=frame))
 
@@ -200,6 +205,7 @@ class ChatReader:
         said, details, text = delta.reasoning_content or delta.reasoning, delta.reasoning_details, ""
         if self._lenient or not (said or details):
             return said or ""
+        self._flows = False
         thoughts = self._thoughts.setdefault(index, Details())
         if isinstance(details, list):
             text = thoughts.go_on(details, lambda text: self._joined((index, Reasoning, None), text, lone_halves))
@@ -240,6 +246,7 @@ class ChatReader:
             return text
         text, half = split_half(self._halves.pop(said, "") + text)
         if half:
+            self._flows = False
             self._halves[said] = half
         return well_formed(text)
 
