@@ -237,6 +237,17 @@ async def test_a_host_that_is_none_is_refused(host: bytes) -> None:
     assert taken.startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("last", [b"Host: a b", b"Host: b\r\nHost: a", b"Host: a\r\nHost: a", b"X: y"])
+async def test_what_was_right_in_one_request_is_looked_at_again_where_the_next_one_differs(last: bytes) -> None:
+    targets = (b"/one?q=1", b"/one?q=1", b"/two", b"/one?q=1")
+    good = b"".join(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target for target in targets)
+    async with serving() as port:
+        answer = await exchange(port, good, b"GET /one?q=1 HTTP/1.1\r\n%b\r\n\r\n" % last)
+    paths = [line for line in answer.split(b"\r\n") if line.startswith(b"x-path: ")]
+    assert paths == [b"x-path: /one", b"x-path: /one", b"x-path: /two", b"x-path: /one"]
+    assert answer.count(b"HTTP/1.1 400 ") == 1
+
+
 async def test_a_connection_is_kept_for_its_next_request_but_not_for_ever() -> None:
     async with serving(_Hasty, timeout_keep_alive=2) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

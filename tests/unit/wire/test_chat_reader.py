@@ -355,7 +355,14 @@ def test_the_end_is_an_event_of_its_own() -> None:
     ids=range(17),
 )
 def test_what_comes_behind_plain_text_says_what_it_says_without(chunks: list[Any], lenient: bool) -> None:
-    named, plain = delta(role="assistant"), [delta(content="a"), delta(content="b")]
+    named, quiet, plain = delta(role="assistant"), delta(content=""), [delta(content="a"), delta(content="b")]
     behind = tell(read(named, *plain, *chunks, *plain, lenient=lenient))
-    before, after = [("Text", 0, "a"), ("Text", 0, "b")], tell(read(named, *chunks, *plain, lenient=lenient))
+    before, after = [("Text", 0, "a"), ("Text", 0, "b")], tell(read(named, quiet, *chunks, *plain, lenient=lenient))
     assert behind == before + after
+
+
+def test_thinking_that_the_first_chunk_brings_ends_with_its_proof_before_the_text() -> None:
+    details = [{"type": "reasoning.text", "text": "hm", "signature": "s", "format": "f", "index": 0}]
+    said = read(delta(reasoning_details=details), delta(content="a"), delta("stop"))
+    assert [type(event) for event in said] == [Reasoning, Reasoning, Text, Finish]
+    assert [event.signature is not None for event in said if isinstance(event, Reasoning)] == [False, True]

@@ -53,6 +53,7 @@ def cut(data: bytes, *, splits: tuple[int, ...] = (), lenient: bool = False) -> 
         (b"data: [DONE] bye\r\n", [(b"[DONE] bye", None)]),
         (b"", []),
         (b"\xef\xbb", []),
+        (b"\xef\xbbdata: a\n\ndata: b\n\n", [(b"b", None)]),
     ],
 )
 def test_events_are_cut_as_the_standard_says_wherever_reads_split(wire: bytes, seen: Seen) -> None:
