@@ -68,7 +68,7 @@ class Recorder:
         tally = self.tally
         ended = exchange.surface, exchange.outcome, exchange.status
         count, seconds = self._ends.get(ended) or self._new_end(ended)
-        tally.add(count)
+        tally.values[count] += 1
         tally.observe(seconds, REQUEST_SECONDS, time.monotonic() - exchange.started)
         names = tuple(exchange.timings)  # the same for nearly all: those of the plugins, in their order
         tally.observe_each(self._plugins.get(names) or self._new_plugins(names), exchange.timings.values())
@@ -119,21 +119,22 @@ class _OfModel:
     def count(self, record: UsageRecord, *, gap: bool) -> None:
         """One attempt: how it ended, its tokens, and the mean gap between its content events if `gap`."""
         tally, provenance = self._tally, record.provenance
+        values = tally.values
         ended = record.outcome, record.error_code
         series = self._attempts.get(ended)
-        tally.add(self._new_end(ended) if series is None else series)
+        values[self._new_end(ended) if series is None else series] += 1
         series = self._reasons.get(record.reason)
-        tally.add(self._new_reason(record.reason) if series is None else series)
+        values[self._new_reason(record.reason) if series is None else series] += 1
         if record.input_tokens:
-            tally.add(self._of_tokens("input", provenance), record.input_tokens)
+            values[self._of_tokens("input", provenance)] += record.input_tokens
         if record.output_tokens:
-            tally.add(self._of_tokens("output", provenance), record.output_tokens)
+            values[self._of_tokens("output", provenance)] += record.output_tokens
         if record.cache_read_tokens:
-            tally.add(self._of_tokens("cache_read", provenance), record.cache_read_tokens)
+            values[self._of_tokens("cache_read", provenance)] += record.cache_read_tokens
         if record.cache_write_tokens:
-            tally.add(self._of_tokens("cache_write", provenance), record.cache_write_tokens)
+            values[self._of_tokens("cache_write", provenance)] += record.cache_write_tokens
         if record.reasoning_tokens:
-            tally.add(self._of_tokens("reasoning", provenance), record.reasoning_tokens)
+            values[self._of_tokens("reasoning", provenance)] += record.reasoning_tokens
         if gap and record.deltas > 1 and record.first_content is not None:
             tally.observe(self.gaps, INTER_TOKEN, (record.duration - record.first_content) / (record.deltas - 1))
 

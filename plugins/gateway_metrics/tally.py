@@ -43,7 +43,8 @@ class Tally:
                 self._map = mmap.mmap(handle, _SIZE)
             finally:
                 os.close(handle)
-        self._values = memoryview(self._map)[_KEYS:].cast("d")
+        self.values = memoryview(self._map)[_KEYS:].cast("d")
+        """The numbers, each at the place of its series: to count is to add one there."""
         self._slots: dict[Key, int] = {}
         self._named = 0
         self._free = 0
@@ -55,13 +56,9 @@ class Tally:
         slot = self._slots.get(key)
         return self._new(metric, key) if slot is None else slot
 
-    def add(self, series: int, amount: float = 1.0) -> None:
-        """Count up."""
-        self._values[series] += amount
-
     def observe(self, series: int, metric: Metric, value: float) -> None:
         """Put a value into a histogram's bucket, or add it to a summary."""
-        values = self._values
+        values = self.values
         if series == _LOST:
             values[_LOST] += 1
             return
@@ -70,7 +67,7 @@ class Tally:
 
     def observe_each(self, summaries: Sequence[int], values: Iterable[float]) -> None:
         """Add each value to the summary that has its place."""
-        numbers = self._values
+        numbers = self.values
         for series, value in zip(summaries, values, strict=True):
             numbers[series] += 1
             if series != _LOST:
@@ -82,7 +79,7 @@ class Tally:
 
     def close(self) -> None:
         """Release the memory; the file stays."""
-        self._values.release()
+        self.values.release()
         self._map.close()
 
     def _new(self, metric: Metric, key: Key) -> int:

@@ -46,7 +46,7 @@ def sample(**more: object) -> Sample:
 
 def counted() -> Counted:
     tally = Tally()
-    tally.add(tally.series(REQUESTS, ("chat", "ok", "200")), 4)
+    tally.values[tally.series(REQUESTS, ("chat", "ok", "200"))] += 4
     tally.observe(tally.series(REQUEST_SECONDS, ("chat", "ok")), REQUEST_SECONDS, 0.03)
     tally.observe(tally.series(REQUEST_SECONDS, ("chat", "ok")), REQUEST_SECONDS, 100.0)
     tally.observe(tally.series(PLUGIN_SECONDS, ("keys", "authenticators")), PLUGIN_SECONDS, 0.5)

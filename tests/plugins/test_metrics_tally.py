@@ -24,7 +24,7 @@ shared = Shared(Path(sys.argv[1]))
 tally = shared.join()
 shared.say(Sample([(("gateway_usage_dropped_total",), [3.0])], [(("gateway_workers",), 1.0)]))
 for _ in range(7):
-    tally.add(tally.series(REQUESTS, ("chat", "ok", "200")))
+    tally.values[tally.series(REQUESTS, ("chat", "ok", "200"))] += 1
 print("counted", flush=True)
 sys.stdin.read()
 tally.close()
@@ -54,7 +54,7 @@ def test_a_tally_counts_and_is_read_from_its_file(tmp_path: Path) -> None:
     tally = Tally(tmp_path / "one.tally")
     for seconds in (0.005, 0.015, 100.0):
         tally.observe(tally.series(REQUEST_SECONDS, ("chat", "ok")), REQUEST_SECONDS, seconds)
-    tally.add(tally.series(REQUESTS, OK), 2)
+    tally.values[tally.series(REQUESTS, OK)] += 2
     found = read_totals(tmp_path / "one.tally")
     assert found == tally.totals()
     assert found[KEY] == [2]
@@ -66,9 +66,9 @@ def test_a_tally_counts_and_is_read_from_its_file(tmp_path: Path) -> None:
 
 def test_what_finds_no_room_is_counted_as_lost_and_nothing_else_is_touched() -> None:
     tally = Tally()
-    tally.add(tally.series(REQUESTS, OK))
+    tally.values[tally.series(REQUESTS, OK)] += 1
     for number in range(50_000):
-        tally.add(tally.series(REQUESTS, ("chat", "ok", str(number) * 10)))
+        tally.values[tally.series(REQUESTS, ("chat", "ok", str(number) * 10))] += 1
     tally.observe(tally.series(REQUEST_SECONDS, ("late" * 100, "ok")), REQUEST_SECONDS, 1.0)
     tally.observe_each([tally.series(PLUGIN_SECONDS, ("late" * 100, "stage"))], [1.0])
     totals = tally.totals()
@@ -85,7 +85,7 @@ def test_sums_leave_out_what_another_version_counts_differently() -> None:
 def test_a_worker_that_left_and_one_that_was_killed_stay_in_the_sum(tmp_path: Path) -> None:
     shared = Shared(tmp_path / "metrics")
     tally = shared.join()
-    tally.add(tally.series(REQUESTS, OK))
+    tally.values[tally.series(REQUESTS, OK)] += 1
     one, other = Worker(tmp_path / "metrics"), Worker(tmp_path / "metrics")
     counted = shared.read()
     assert (counted.totals[KEY], counted.totals[DROPPED], len(counted.samples)) == ([15], [6], 3)
@@ -105,8 +105,8 @@ def test_a_worker_that_left_and_one_that_was_killed_stay_in_the_sum(tmp_path: Pa
 def test_two_generations_of_one_process_say_what_the_process_counts_once(tmp_path: Path) -> None:
     old, new = Shared(tmp_path / "metrics"), Shared(tmp_path / "metrics")
     first, second = old.join(), new.join()
-    first.add(first.series(REQUESTS, OK))
-    second.add(second.series(REQUESTS, OK))
+    first.values[first.series(REQUESTS, OK)] += 1
+    second.values[second.series(REQUESTS, OK)] += 1
     for shared in (old, new):
         shared.say(Sample([(DROPPED, [5.0])], []))
     assert (new.read().totals[KEY], new.read().totals[DROPPED], len(new.read().samples)) == ([2], [5], 1)
@@ -170,7 +170,7 @@ def test_a_part_whose_worker_was_killed_while_it_made_it_counts_nothing_and_stop
 ) -> None:
     first = Shared(tmp_path)
     tally = first.join()
-    tally.add(tally.series(REQUESTS, OK))
+    tally.values[tally.series(REQUESTS, OK)] += 1
     (tmp_path / "host_1-abcdef.tally").write_bytes(bytes(size))
     assert first.read().totals[KEY] == [1]
     second = Shared(tmp_path)
