@@ -72,7 +72,9 @@ class Message:
                 self.error = self.error or "the head or the trailers are too large"
             return b""
         self._quiet = 0
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if len(pieces) == 1:
+            return pieces.pop()
+        body = b"".join(pieces)
         pieces.clear()
         return body
 
@@ -139,10 +141,10 @@ class Message:
 
     def _read_codings(self) -> None:
         for name, value in self.headers:
-            coding = value.strip().lower()
-            if name == "transfer-encoding" and coding != _CHUNKED:
-                self._refuse("the transfer coding is not chunked")
-            if name == "content-encoding" and coding not in ("", "identity"):
+            if name == "transfer-encoding":
+                if value.strip().lower() != _CHUNKED:
+                    self._refuse("the transfer coding is not chunked")
+            elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
                 self.compressed = True
 
     def _refuse(self, why: str) -> None:

@@ -114,7 +114,7 @@ class Response:
         """One read's bytes."""
         message = self._message
         body = message.feed(data)
-        if message.head and not self.status:
+        if not self.status and message.head:
             self.status, self.headers = message.status, message.headers
             self._announce()
         if body:

@@ -185,8 +185,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Some of a request's body."""
-        self._body_bytes += len(body)
-        self._around -= (1 + AROUND) * len(body)
+        size = len(body)
+        self._body_bytes += size
+        self._around -= (1 + AROUND) * size
         if self._refused:
             return
         if self._turned_away is not None:

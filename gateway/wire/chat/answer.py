@@ -61,7 +61,7 @@ def _with_deltas(value: dict[str, Any], choices: list[Any]) -> NamedChunk:
 
 def _completion(whole: NamedChunk) -> list[Event]:
     events: list[Event] = [start_of(whole)] if whole.id or whole.model else []
-    calls = Calls()
+    calls: Calls | None = None
     said = False
     for choice in whole.choices or ():
         delta, index = choice.delta, choice.index
@@ -75,6 +75,7 @@ def _completion(whole: NamedChunk) -> list[Event]:
         if delta.refusal:
             events.append(Refusal(text=well_formed(delta.refusal), choice=index))
         if delta.tool_calls is not None or delta.function_call is not None:
+            calls = calls or Calls()
             events += _calls(calls, delta, index)
         if choice.finish_reason:
             native = well_formed(choice.finish_reason)
