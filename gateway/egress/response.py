@@ -66,9 +66,8 @@ class Response:
 
     def start(self, sink: "ByteSink") -> None:
         """Push the body into `sink`: what already arrived first, at once."""
-        wire = self._wire
-        if wire is not None and self._held > HELD:
-            wire.resume()
+        if self._held > HELD and self._wire is not None:
+            self._wire.resume()
         self._sink = sink
         if self._pending:
             data = b"".join(self._pending)
@@ -106,7 +105,8 @@ class Response:
         self._sink = None
         self._ended = True
         self._pending.clear()
-        self._detach()
+        if self._wire is not None:
+            self._detach()
 
     # -- the connection calls these -----------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The client half of OpenAI's chat completions: `POST /v1/chat/completions`."""
 
 import os
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -55,7 +55,8 @@ CHAT_CLIENT: Final = ChatClient()
 
 def model_name(fields: Fields) -> str:
     """The `model` of a request's fields; raises `InvalidRequest`."""
-    model = _said(fields, "model")
+    raw = fields.get("model")
+    model = None if raw is None else decode_value(raw)
     if not isinstance(model, str) or not model:
         raise InvalidRequest("'model' must be the name of a model.", param="model")
     return model
@@ -63,7 +64,10 @@ def model_name(fields: Fields) -> str:
 
 def streams(fields: Fields) -> bool:
     """Whether the client wants a stream; raises `InvalidRequest`."""
-    stream = _said(fields, "stream")
+    raw = fields.get("stream")
+    if raw is None:
+        return False
+    stream = decode_value(raw)
     if stream is not None and not isinstance(stream, bool):
         raise InvalidRequest("'stream' must be true or false.", param="stream")
     return bool(stream)
@@ -71,7 +75,10 @@ def streams(fields: Fields) -> bool:
 
 def choices_of(fields: Fields) -> int:
     """How many choices the client wants; raises `InvalidRequest`."""
-    choices = _said(fields, "n")
+    raw = fields.get("n")
+    if raw is None:
+        return 1
+    choices = decode_value(raw)
     if choices is not None and not (type(choices) is int and 1 <= choices <= _MOST_CHOICES):
         raise InvalidRequest(f"'n' must be an integer from 1 to {_MOST_CHOICES}.", param="n")
     return choices or 1
@@ -80,10 +87,7 @@ def choices_of(fields: Fields) -> int:
 def asks_for_usage(fields: Fields) -> bool:
     """Whether the client wants the chunk with usage (`stream_options.include_usage`)."""
     raw = fields.get("stream_options")
-    options = decode_value(raw) if raw is not None else None
+    if raw is None:
+        return False
+    options = decode_value(raw)
     return isinstance(options, dict) and options.get("include_usage") is True
-
-
-def _said(fields: Fields, name: str) -> Any:
-    raw = fields.get(name)
-    return None if raw is None else decode_value(raw)

@@ -20,7 +20,9 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
     tells the quirks for these fields; without it the model's own apply. Raises `InvalidRequest` for what quirks cannot
     repair.
     """
-    given = _proper(request.fields if request.dialect == "chat" else _translated(request))
+    given = request.fields if request.dialect == "chat" else _translated(request)
+    if (messages := given.get("messages")) is not None and (proper := without_foreign(messages)) is not messages:
+        given = {**given, "messages": proper}
     fields = written(given, model, keeps_model=request.keeps_model)
     quirks = model.quirks if quirks_for is None else quirks_for(fields)
     asks = request.adds_usage or (request.stream and request.dialect != "chat")  # others are told without asking
@@ -30,13 +32,6 @@ def write_request(request: ChatRequest, model: Model, quirks_for: Callable[[Fiel
     if gone or request.lost:
         request.lose(gone)
     return encoded(fitted(fields, quirks, choices=request.choices))
-
-
-def _proper(fields: Fields) -> Fields:
-    """The fields without proofs of thinking that others than chat upstreams gave."""
-    messages = fields.get("messages")
-    kept = messages if messages is None else without_foreign(messages)
-    return fields if kept is None or kept is messages else {**fields, "messages": kept}
 
 
 def _translated(request: ChatRequest) -> dict[str, msgspec.Raw]:
