@@ -117,8 +117,12 @@ class Delivery:
         return when <= asyncio.get_running_loop().time()
 
     async def _offer(self, name: str, sink: UsageSink) -> None:
-        """Give a sink all it has not got yet; the first batch that it does not take ends that for now."""
-        while batch := await self._scribe.ask(partial(after, sink=name, limit=BATCH)):
+        """Give a sink all it has not got yet; the first batch that it does not take ends that for now.
+
+        So does one that is not full: what came meanwhile gathers for the next delivery, and is not fetched in crumbs.
+        """
+        full = True
+        while full and (batch := await self._scribe.ask(partial(after, sink=name, limit=BATCH))):
             try:
                 async with asyncio.timeout(PROMPT):
                     await sink.write([record for _, record in batch])
@@ -127,6 +131,7 @@ class Delivery:
                 return
             self._failing.pop(name, None)
             await self._scribe.ask(partial(reach, sink=name, number=batch[-1][0]))
+            full = len(batch) == BATCH
 
     def _failed(self, name: str, records: int, error: Exception) -> None:
         _, pause = self._failing.get(name, (0.0, FIRST_PAUSE / 2))

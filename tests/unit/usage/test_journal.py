@@ -191,6 +191,33 @@ async def test_durable_means_on_the_disk_before_it_returns(journals, tmp_path):
         pages.close()
 
 
+async def test_what_is_settled_during_a_delivery_gathers_for_the_next_one(journals, monkeypatch):
+    """A sink's transaction for each few records is what batches are there to avoid."""
+    monkeypatch.setattr(delivery, "GATHER", 10 * HANG)
+
+    class Busy(Sink):
+        async def write(self, records) -> None:
+            await super().write(records)
+            if self.asked == 1:
+                journal.settled(ended(attempt(2)))
+                await waits(0)  # it is in the file, and was not counted yet
+                taken.set()
+
+    async def waits(count: int) -> None:
+        async with asyncio.timeout(HANG):
+            while journal.waiting != count:
+                await asyncio.sleep(0.01)
+
+    sink, taken = Busy(), asyncio.Event()
+    journal = await journals(sink)
+    journal.settled(ended(attempt(1)))
+    await asyncio.wait_for(taken.wait(), HANG)
+    await waits(1)
+    assert sink.ids == ["e1-1"]
+    await journal.aclose()
+    assert sink.ids == ["e1-1", "e2-1"]
+
+
 async def test_the_file_forgets_that_an_attempt_began_when_it_has_ended(journals, tmp_path):
     """Whether both are in one commit, or in two."""
     journal = await journals(Sink())
