@@ -77,9 +77,10 @@ class Rounds:
                 able = [target for target in targets if target.tls or not scenario.tls]
                 shift = number % len(able) if able else 0
                 for target in able[shift:] + able[:shift]:
-                    self._once(scenario, target, number)
+                    self.once(scenario, target, number)
 
-    def _once(self, scenario: Scenario, target: Target, number: int) -> None:
+    def once(self, scenario: Scenario, target: Target, number: int = 0) -> None:
+        """One scenario against one target, when the last one is over."""
         upstream = self._upstreams[scenario.tls]
         wait_until_quiet((*target.pids, upstream), self._pace.quiet)
         started = time.monotonic()

@@ -14,6 +14,7 @@ from bench.contestants import direct, peers
 from bench.gateways import Variant, World, gateways
 from bench.inside.turns import lasts, turns
 from bench.machine import Cores
+from bench.profiling import PROFILED, profile_tables
 from bench.report import Table, comparison_table, scenario_table
 from bench.rounds import Progress, Rounds
 from bench.scenarios import COMPARED, COMPARING, OBSERVING, OPEN, OPENING, SCENARIOS, Pace, Scenario
@@ -21,8 +22,8 @@ from bench.starting import starting_table
 from bench.target import Unavailable
 from bench.tools import ToolMissing, Upstream
 
-OWN_GROUPS = ("startup", "workers", "plugins", "extras", "observers", "observers-inside")
-"""What is measured of our gateway only."""
+OWN_GROUPS = ("startup", "workers", "profile", "plugins", "extras", "observers", "observers-inside")
+"""What is measured of our gateway only; its profile beside the bare forwarder's where that is measured, too."""
 GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
@@ -60,6 +61,8 @@ class Session:
         """Measure the groups and scenarios that are wanted; their tables, as they are ready."""
         served = self._served(surfaces)
         jobs = [*self._contests(wanted, served, contestants), *self._own(wanted, served)]
+        if "profile" in wanted:
+            jobs.append(self._profiled(served[:1], [name for name in contestants if name == "bare"]))
         seconds = sum(job.seconds for job in jobs)
         print(f"about {seconds / 60:.0f} min", file=sys.stderr)
         self._progress = Progress(seconds)
@@ -95,6 +98,21 @@ class Session:
             for one in served:
                 variants = OBSERVERS if one == surface else FEW_OBSERVERS
                 yield self._comparing(f"Observers that do nothing, {one}", variants, one, OBSERVING, _MOST_ROUNDS)
+
+    def _profiled(self, surfaces: Sequence[str], contestants: Sequence[str]) -> Job:
+        runs = [scenario.lasts(self._pace) for scenario in PROFILED]
+
+        def tables() -> Iterator[Table]:
+            rounds = self._rounds(self._pace)
+            with ExitStack() as stack:
+                targets = stack.enter_context(gateways(self._world, [Variant()], surfaces))
+                try:
+                    targets += [stack.enter_context(peers()[name](self._world)) for name in contestants]
+                    yield from profile_tables(targets, rounds, self._world.folder)
+                except Unavailable as error:
+                    self.missing.append(f"profile: {error}")
+
+        return Job(sum(runs) * (1 + len(contestants)), tables)
 
     def _served(self, surfaces: Sequence[str]) -> Sequence[str]:
         """Those of the surfaces that the gateway has."""
