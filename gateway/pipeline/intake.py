@@ -68,6 +68,27 @@ class Intake:
         return self._reader
 
     @property
+    def holds(self) -> bool:
+        """Whether a frame has begun whose end is still to come, as far as its framing can say."""
+        return getattr(self._framing, "holds", False)
+
+    def skimming(self) -> Callable[[bytes], int] | None:
+        """Tells how many frames some bytes are, if none of them does more than go on, else 0. It feeds nothing.
+
+        None where framing and reader cannot tell that of many frames at once.
+        """
+        lines: Callable[[bytes], bytes | None] | None = getattr(self._framing, "lines", None)
+        skim: Callable[[bytes], int] | None = getattr(self.reader, "skim_lines", None)
+        if lines is None or skim is None:
+            return None
+
+        def skimmed(data: bytes) -> int:
+            told = lines(data)
+            return 0 if told is None else skim(told)
+
+        return skimmed
+
+    @property
     def body(self) -> bytes:
         """The answer so far where it is no stream."""
         pieces = self._whole.pieces

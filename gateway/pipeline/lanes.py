@@ -1,6 +1,6 @@
 """The lanes that need no translation, and whole answers: what a relay does where both sides speak one dialect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, cast
 
 from gateway.domain import Lane
@@ -33,6 +33,10 @@ _OPENING = (*CONTENT, End)
 _DELTAS = frozenset((Text, Reasoning, Refusal, ToolCall))
 """Events that only go on with an open answer."""
 _Look = Callable[[Frame], Sequence[Event]]
+_BLANK = b"\n\n"
+_APART = 3
+"""Events that may say more than a delta where a read begins (a role, half an event) and where it ends (a finish reason,
+usage, the end)."""
 
 
 def relay_for(
@@ -72,6 +76,17 @@ def relay_for(
     return Relay(intake, writer, answer, steps=steps, observers=observers, lane="parsed" if same else "translated")
 
 
+def _ends(data: bytes) -> Iterator[int]:
+    """Where many deltas may end: behind the last whole event, or before the last few, which may say more."""
+    end = data.rfind(_BLANK) + len(_BLANK)
+    if len(_BLANK) <= end < len(data):
+        yield end
+    for _ in range(_APART):
+        end = data.rfind(_BLANK, 0, max(0, end - len(_BLANK))) + len(_BLANK)
+    if end >= len(_BLANK):
+        yield end
+
+
 class LateWriter:
     """A writer that is made once it is asked anything: a whole answer mostly passes without."""
 
@@ -91,10 +106,10 @@ class ExactRelay(Relay):
     """Nobody changes anything: frames go out as they came, and are looked at as little as the truth needs.
 
     Until the first content every frame is read in full; after it only its end, usage and errors, unless somebody
-    observes more.
+    observes more. Where a dialect can say that of all frames of a read at once, they are not even cut.
     """
 
-    __slots__ = ("_flows", "_look", "_naming", "_pick", "_source", "_withholds_usage")
+    __slots__ = ("_flows", "_look", "_naming", "_pick", "_skim", "_skims", "_source", "_withholds_usage")
 
     def __init__(
         self,
@@ -115,11 +130,37 @@ class ExactRelay(Relay):
         read: _Look = intake.reader.read
         self._look: _Look = read
         skim: _Look = getattr(intake.reader, "skim", read)
-        self._pick: _Look = read if observers is not None and observers.wants_content else skim
+        self._skims = observers is None or not observers.wants_content
+        self._pick: _Look = skim if self._skims else read
+        self._skim: Callable[[bytes], int] | None = None
+        """Tells of many frames at once that they only go on, as soon as that is all that is looked for."""
         self._withholds_usage = withholds_usage
 
     def feed(self, data: bytes) -> bytes:
         """The frames that `data` completed, as they came."""
+        if self._skim is not None and not self.closed and (count := self._skim(data)):
+            self.answer.deltas += count
+            return data
+        out: list[bytes] = []
+        for _ in range(_APART):
+            if self._skim is not None and not self._source.holds:
+                break
+            end = data.find(_BLANK) + len(_BLANK)
+            if not len(_BLANK) <= end < len(data):
+                break
+            out.append(self._cut(data[:end]))
+            data = data[end:]
+        if self._skim is not None and not self.closed:
+            for end in _ends(data):
+                if count := self._skim(data[:end]):
+                    self.answer.deltas += count
+                    out.append(data[:end])
+                    data = data[end:]
+                    break
+        out.append(self._cut(data))
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _cut(self, data: bytes) -> bytes:
         try:
             frames = self._source.cut(data)
         except FrameTooLarge:
@@ -163,6 +204,8 @@ class ExactRelay(Relay):
         if not self.open and any(isinstance(event, _OPENING) for event in events):
             self.open = True
             self._look = self._pick
+            if self._skims:
+                self._skim = self._source.skimming()
         if self._observers is not None:
             self._observers.tell(events)
         if self._withholds_usage and all(isinstance(event, Usage) for event in events):

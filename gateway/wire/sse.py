@@ -56,6 +56,24 @@ class Sse:
             self._plain = False
         return [self._frame(piece + b"\n\n", piece) for piece in data[:last].split(b"\n\n") if piece]
 
+    @property
+    def holds(self) -> bool:
+        """Whether an event has begun whose end is still to come."""
+        return bool(self._pending)
+
+    def lines(self, data: bytes) -> bytes | None:
+        """What `data` says, a line for each event, where it is whole events of one line of JSON each; else None.
+
+        Nothing is fed by that: what was understood needs not be. Between a closing and an opening brace no JSON goes
+        on, so none reaches from one line into the next.
+        """
+        if not self._plain or data[:7] != b"data: {" or data[-3:] != b"}\n\n" or _CR in data or len(data) > self._limit:
+            return None
+        if self._lenient and not data.isascii():
+            return None
+        lines = data[6:-2].replace(b"}\n\ndata: {", b"}\n{")
+        return lines if lines.count(_LF) + 1 == data.count(b"\n\n") else None
+
     def end(self) -> list[Frame]:
         """What the end of a complete HTTP message completes: an unterminated `[DONE]`; if lenient, whole lines, too."""
         self._check()

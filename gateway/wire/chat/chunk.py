@@ -104,7 +104,9 @@ class _OnlyText(msgspec.Struct, gc=False):
 
 
 decode_text: Final = msgspec.json.Decoder(_OnlyText).decode
-decode_going: Final = msgspec.json.Decoder(_OnlyGoesOn).decode
+_going: Final = msgspec.json.Decoder(_OnlyGoesOn)
+decode_going: Final = _going.decode
+decode_all_going: Final = _going.decode_lines
 """Refuse, besides, every event that does more than say text, or more than go on."""
 decode_fast: Final = msgspec.json.Decoder(Chunk).decode
 decode_named: Final = msgspec.json.Decoder(NamedChunk).decode

@@ -27,6 +27,7 @@ from gateway.wire.chat.chunk import (
     Malformed,
     NamedChunk,
     chunk_of,
+    decode_all_going,
     decode_fast,
     decode_going,
     decode_named,
@@ -126,6 +127,16 @@ class ChatReader:
                 return ()
             self._flows = False  # what does more than go on is no piece of text, either
         return self.read(frame)
+
+    def skim_lines(self, lines: bytes) -> int:
+        """How many frames' data these lines are, if none of them does more than go on; else 0."""
+        try:
+            if not lines.isascii():
+                lines.decode()
+            count = len(decode_all_going(lines))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+        return count if count == lines.count(10) + 1 else 0
 
     def _text(self, frame: Frame, data: bytes) -> Text | None:
         """The piece of text that the frame says, as the one before it did; None where it may say more."""

@@ -137,6 +137,52 @@ def test_it_does_not_matter_where_reads_split(name: str, cuts: list[int], step: 
     )
 
 
+DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+ODD = (
+    DELTA,
+    DELTA,
+    DELTA[:-2] + b"\n\n\n",
+    DELTA.replace(b"data: ", b"data:"),
+    DELTA.replace(b"\n", b"\r\n"),
+    DELTA.replace(b'"a"', b'"\xc3\xa4"'),
+    DELTA.replace(b'"a"', b'"\xc3"'),
+    DELTA.replace(b'"a"', b'"\\ud800"'),
+    DELTA[:-2] + DELTA[6:],  # two objects in one event
+    DELTA[:-3] + b"\n}\n\n",  # half of it no field of an event
+    b'data: {"choices":[{"delta":{}}\n\n',
+    b"data: ]}\n\n",
+    b"data: \n\n",
+    b"data: {\n\n",
+    b"data: }\n\n",
+    b'data: {"a"\n\ndata: :1}\n\n',
+    b'data: {"choices":[]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n',
+    b'data: {"error":{"message":"no"}}\n\n',
+    b": comment\n\n",
+    b"id: 7\n" + DELTA,
+    DELTA[:-1] + b"id: 7\n\n",
+    b"event: named\n" + DELTA,
+    DONE,
+    b"\n\n",
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 1000), max_size=3))
+def test_many_frames_at_once_say_what_each_would(events: list[bytes], cuts: list[int]) -> None:
+    stream = DELTA + b"".join(events) + DONE
+    at = [0, *sorted({min(cut, len(stream)) for cut in cuts}), len(stream)]
+    pieces = [stream[a:b] for a, b in itertools.pairwise(at)]
+    together, apart = relay(asked()), relay(asked())
+    passed = play(together, pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sse, "lines", lambda framing, data: None)
+        assert passed == play(apart, pieces)
+    for one in ("deltas", "finish", "usage", "failure", "ended"):
+        assert repr(getattr(together.answer, one)) == repr(getattr(apart.answer, one))
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_step_that_changes_nothing_changes_no_byte(name: str) -> None:
     choices = CHAT_ANSWERS[name].choices
