@@ -34,6 +34,8 @@ _DELTAS = frozenset((Text, Reasoning, Refusal, ToolCall))
 """Events that only go on with an open answer."""
 _Look = Callable[[Frame], Sequence[Event]]
 _BLANK = b"\n\n"
+_FEW = 1000
+"""Bytes of a read below which it is as cheap to cut its frames: it is one, or a few small ones."""
 _APART = 3
 """Events that may say more than a delta where a read begins (a role, half an event) and where it ends (a finish reason,
 usage, the end)."""
@@ -138,6 +140,8 @@ class ExactRelay(Relay):
 
     def feed(self, data: bytes) -> bytes:
         """The frames that `data` completed, as they came."""
+        if len(data) < _FEW:
+            return self._cut(data)
         if self._skim is not None and not self.closed and (count := self._skim(data)):
             self.answer.deltas += count
             return data

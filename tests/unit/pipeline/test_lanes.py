@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway import ChatRequest
@@ -138,7 +138,11 @@ def test_it_does_not_matter_where_reads_split(name: str, cuts: list[int], step: 
 
 
 DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+TWO_IN_ONE = DELTA[:-2] + DELTA[6:]
+MANY = 20 * DELTA
+"""As many as a read must hold to be looked at as a whole."""
 ODD = (
+    MANY,
     DELTA,
     DELTA,
     DELTA[:-2] + b"\n\n\n",
@@ -147,7 +151,7 @@ ODD = (
     DELTA.replace(b'"a"', b'"\xc3\xa4"'),
     DELTA.replace(b'"a"', b'"\xc3"'),
     DELTA.replace(b'"a"', b'"\\ud800"'),
-    DELTA[:-2] + DELTA[6:],  # two objects in one event
+    TWO_IN_ONE,
     DELTA[:-3] + b"\n}\n\n",  # half of it no field of an event
     b'data: {"choices":[{"delta":{}}\n\n',
     b"data: ]}\n\n",
@@ -169,7 +173,9 @@ ODD = (
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 1000), max_size=3))
+@given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 3000), max_size=3))
+@example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n}\n\n', MANY], [len(DELTA)])
+@example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n\ndata: ,"x":1}\n\n', MANY], [len(DELTA)])
 def test_many_frames_at_once_say_what_each_would(events: list[bytes], cuts: list[int]) -> None:
     stream = DELTA + b"".join(events) + DONE
     at = [0, *sorted({min(cut, len(stream)) for cut in cuts}), len(stream)]
@@ -181,6 +187,7 @@ def test_many_frames_at_once_say_what_each_would(events: list[bytes], cuts: list
         assert passed == play(apart, pieces)
     for one in ("deltas", "finish", "usage", "failure", "ended"):
         assert repr(getattr(together.answer, one)) == repr(getattr(apart.answer, one))
+    assert together.feed(MANY) == b""  # nothing goes out behind an end
 
 
 @pytest.mark.parametrize("name", STREAMS)
