@@ -174,6 +174,8 @@ ODD = (
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 3000), max_size=3))
+@example([MANY, TWO_IN_ONE, MANY], [len(DELTA)])
+@example([MANY, DELTA.replace(b'"a"', b'"\xc3"'), MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n}\n\n', MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n\ndata: ,"x":1}\n\n', MANY], [len(DELTA)])
 def test_many_frames_at_once_say_what_each_would(events: list[bytes], cuts: list[int]) -> None:
