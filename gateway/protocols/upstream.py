@@ -92,7 +92,12 @@ class Reader(Protocol):
 
 
 class SkimmingReader(Reader, Protocol):
-    """A reader that can also look at a frame only as far as must be known while its bytes pass."""
+    """A reader that can also look at a frame only as far as must be known while its bytes pass.
+
+    Optional method `skim_lines(lines: bytes) -> int`: of how many frames these lines are the data, one each, if `skim`
+    would say nothing of any of them; else 0. It is asked where the framing has `lines` and `holds`, as
+    `gateway.wire.sse.Sse` has: then a read of many frames is not cut.
+    """
 
     def skim(self, frame: Frame) -> Sequence[Event]:
         """As `read`, but nothing of a plain delta: no event then."""
