@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from gateway.events import Event, Failure, Frame, FrameTooLarge
 from gateway.protocols import Framing, Reader, UpstreamDialect
@@ -72,21 +73,21 @@ class Intake:
         """Whether a frame has begun whose end is still to come, as far as its framing can say."""
         return getattr(self._framing, "holds", False)
 
-    def skimming(self) -> Callable[[bytes], int] | None:
-        """Tells how many frames some bytes are, if none of them does more than go on, else 0. It feeds nothing.
+    def asking(self, method: str) -> Callable[[bytes], Any] | None:
+        """Asks the reader's method of whole frames at once; it answers None where they are not such. It feeds nothing.
 
-        None where framing and reader cannot tell that of many frames at once.
+        None where the framing does not tell whole frames by lines, or the reader has no such method.
         """
         lines: Callable[[bytes], bytes | None] | None = getattr(self._framing, "lines", None)
-        skim: Callable[[bytes], int] | None = getattr(self.reader, "skim_lines", None)
-        if lines is None or skim is None:
+        ask: Callable[[bytes], Any] | None = getattr(self.reader, method, None)
+        if lines is None or ask is None:
             return None
 
-        def skimmed(data: bytes) -> int:
+        def asked(data: bytes) -> Any:
             told = lines(data)
-            return 0 if told is None else skim(told)
+            return None if told is None else ask(told)
 
-        return skimmed
+        return asked
 
     @property
     def body(self) -> bytes:

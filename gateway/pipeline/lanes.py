@@ -1,6 +1,6 @@
 """The lanes that need no translation, and whole answers: what a relay does where both sides speak one dialect."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from gateway.domain import Lane
@@ -22,6 +22,7 @@ from gateway.events import (
 )
 from gateway.parts import Collected
 from gateway.pipeline.intake import Intake, too_large
+from gateway.pipeline.many import JoiningRelay, ManyRelay
 from gateway.pipeline.names import Naming
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.relay import Relay
@@ -33,12 +34,6 @@ _OPENING = (*CONTENT, End)
 _DELTAS = frozenset((Text, Reasoning, Refusal, ToolCall))
 """Events that only go on with an open answer."""
 _Look = Callable[[Frame], Sequence[Event]]
-_BLANK = b"\n\n"
-_FEW = 1000
-"""Bytes of a read below which it is as cheap to cut its frames: it is one, or a few small ones."""
-_APART = 3
-"""Events that may say more than a delta where a read begins (a role, half an event) and where it ends (a finish reason,
-usage, the end)."""
 
 
 def relay_for(
@@ -75,18 +70,11 @@ def relay_for(
         return ExactRelay(intake, writer, answer, observers=observers, withholds_usage=withholds, naming=naming)
     if same and hasattr(writer, "patch"):
         return ParsedRelay(intake, writer, answer, steps=steps, observers=observers, withholds_usage=request.adds_usage)
-    return Relay(intake, writer, answer, steps=steps, observers=observers, lane="parsed" if same else "translated")
-
-
-def _ends(data: bytes) -> Iterator[int]:
-    """Where many deltas may end: behind the last whole event, or before the last few, which may say more."""
-    end = data.rfind(_BLANK) + len(_BLANK)
-    if len(_BLANK) <= end < len(data):
-        yield end
-    for _ in range(_APART):
-        end = data.rfind(_BLANK, 0, max(0, end - len(_BLANK))) + len(_BLANK)
-    if end >= len(_BLANK):
-        yield end
+    lane: Lane = "parsed" if same else "translated"
+    watched = observers is not None and observers.wants_content
+    if intake is not None and steps is None and not watched and getattr(writer, "joins", False):
+        return JoiningRelay(intake, writer, answer, observers=observers, lane=lane)
+    return Relay(intake, writer, answer, steps=steps, observers=observers, lane=lane)
 
 
 class LateWriter:
@@ -104,14 +92,14 @@ class LateWriter:
         return getattr(self._made, name)
 
 
-class ExactRelay(Relay):
+class ExactRelay(ManyRelay):
     """Nobody changes anything: frames go out as they came, and are looked at as little as the truth needs.
 
     Until the first content every frame is read in full; after it only its end, usage and errors, unless somebody
     observes more. Where a dialect can say that of all frames of a read at once, they are not even cut.
     """
 
-    __slots__ = ("_flows", "_look", "_naming", "_pick", "_skim", "_skims", "_source", "_withholds_usage")
+    __slots__ = ("_flows", "_look", "_naming", "_pick", "_skim", "_skims", "_withholds_usage")
 
     def __init__(
         self,
@@ -134,35 +122,19 @@ class ExactRelay(Relay):
         skim: _Look = getattr(intake.reader, "skim", read)
         self._skims = observers is None or not observers.wants_content
         self._pick: _Look = skim if self._skims else read
-        self._skim: Callable[[bytes], int] | None = None
+        self._skim: Callable[[bytes], int | None] | None = None
         """Tells of many frames at once that they only go on, as soon as that is all that is looked for."""
         self._withholds_usage = withholds_usage
 
-    def feed(self, data: bytes) -> bytes:
-        """The frames that `data` completed, as they came."""
-        if len(data) < _FEW:
-            return self._cut(data)
-        if self._skim is not None and not self.closed and (count := self._skim(data)):
-            self.answer.deltas += count
-            return data
-        out: list[bytes] = []
-        for _ in range(_APART):
-            if self._skim is not None and not self._source.holds:
-                break
-            end = data.find(_BLANK) + len(_BLANK)
-            if not len(_BLANK) <= end < len(data):
-                break
-            out.append(self._cut(data[:end]))
-            data = data[end:]
-        if self._skim is not None and not self.closed:
-            for end in _ends(data):
-                if count := self._skim(data[:end]):
-                    self.answer.deltas += count
-                    out.append(data[:end])
-                    data = data[end:]
-                    break
-        out.append(self._cut(data))
-        return out[0] if len(out) == 1 else b"".join(out)
+    @property
+    def _flowing(self) -> bool:
+        return self._skim is not None and not self.closed
+
+    def _at_once(self, data: bytes) -> bytes | None:
+        if self._skim is None or self.closed or not (count := self._skim(data)):
+            return None
+        self.answer.deltas += count
+        return data
 
     def _cut(self, data: bytes) -> bytes:
         try:
@@ -209,7 +181,7 @@ class ExactRelay(Relay):
             self.open = True
             self._look = self._pick
             if self._skims:
-                self._skim = self._source.skimming()
+                self._skim = self._source.asking("skim_lines")
         if self._observers is not None:
             self._observers.tell(events)
         if self._withholds_usage and all(isinstance(event, Usage) for event in events):

@@ -12,7 +12,11 @@ ABORT: Final = None
 
 
 class Writer(Protocol):
-    """Writes events of one attempt for the client; synchronous, may keep state."""
+    """Writes events of one attempt for the client; synchronous, may keep state.
+
+    Optional attribute `joins`: True where texts of the first choice just follow each other in what it writes, so that
+    many of them may come as one.
+    """
 
     def write(self, events: Sequence[Event]) -> bytes:
         """Many events, one bytes object; a proper end is the last event, `End`."""

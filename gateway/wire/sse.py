@@ -69,7 +69,7 @@ class Sse:
         """
         if not self._plain or data[:7] != b"data: {" or data[-3:] != b"}\n\n" or _CR in data or len(data) > self._limit:
             return None
-        if self._lenient and not data.isascii():
+        if self._lenient and not data.isascii() and _replace_invalid(data) != data:
             return None
         lines = data[6:-2].replace(b"}\n\ndata: {", b"}\n{")
         return lines if lines.count(_LF) + 1 == data.count(b"\n\n") else None

@@ -24,6 +24,7 @@ class TextWriter:
 
     end_marker: Final = b""
     ping: Final = b""
+    joins: Final = True
 
     def __init__(self, *, upstream: str = "chat") -> None:
         self._original = upstream == "chat"

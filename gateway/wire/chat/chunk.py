@@ -103,7 +103,9 @@ class _OnlyText(msgspec.Struct, gc=False):
     error: None = None
 
 
-decode_text: Final = msgspec.json.Decoder(_OnlyText).decode
+_text_alone: Final = msgspec.json.Decoder(_OnlyText)
+decode_text: Final = _text_alone.decode
+decode_all_text: Final = _text_alone.decode_lines
 _going: Final = msgspec.json.Decoder(_OnlyGoesOn)
 decode_going: Final = _going.decode
 decode_all_going: Final = _going.decode_lines

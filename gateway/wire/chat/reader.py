@@ -28,6 +28,7 @@ from gateway.wire.chat.chunk import (
     NamedChunk,
     chunk_of,
     decode_all_going,
+    decode_all_text,
     decode_fast,
     decode_going,
     decode_named,
@@ -137,6 +138,20 @@ class ChatReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return 0
         return count if count == lines.count(10) + 1 else 0
+
+    def join_lines(self, lines: bytes) -> tuple[str, int] | None:
+        """The text of the first choice that these lines' frames say, and how many; None where any of them says more."""
+        if not self._flows:
+            return None
+        try:
+            if not lines.isascii():
+                lines.decode()
+            said = [one.choices[0] for one in decode_all_text(lines)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if len(said) != lines.count(10) + 1 or not (self._lenient or all(one.index == 0 for one in said)):
+            return None
+        return "".join([one.delta.content for one in said]), len(said)
 
     def _text(self, frame: Frame, data: bytes) -> Text | None:
         """The piece of text that the frame says, as the one before it did; None where it may say more."""

@@ -18,12 +18,13 @@ from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.observers import start_observers
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.steps import start_steps
-from gateway.protocols import ByteUpstream, EventUpstream
+from gateway.protocols import ByteUpstream, ClientDialect, EventUpstream
 from gateway.runtime import Faults, Registered
 from gateway.testing.canned import CHAT as CHAT_ANSWERS
 from gateway.testing.canned import said
 from gateway.wire.chat import CHAT, CHAT_CLIENT
 from gateway.wire.sse import Sse
+from gateway_chatbot_ui.dialect import ChatbotUi
 
 STREAMS = {
     name: b"".join(canned.writes)
@@ -50,7 +51,12 @@ def asked(*, stream: bool = True, choices: int = 1) -> ChatRequest:
 
 
 def relay(
-    request: ChatRequest, *, step: Any = None, wants: Any = None, content_type: str = "text/event-stream"
+    request: ChatRequest,
+    *,
+    step: Any = None,
+    wants: Any = None,
+    content_type: str = "text/event-stream",
+    client: ClientDialect = CHAT_CLIENT,
 ) -> Relay:
     told: list[Event] = []
     transforms = [Registered("p", SimpleNamespace(start=lambda exchange: step))] if step else []
@@ -61,7 +67,7 @@ def relay(
     body: Any = SimpleNamespace(headers=(("content-type", content_type),))
     return relay_for(
         ByteUpstream(CHAT, body),
-        CHAT_CLIENT,
+        client,
         request,
         steps=start_steps(generation, exchange, calls),
         observers=start_observers(generation, exchange, calls),
@@ -152,6 +158,11 @@ ODD = (
     DELTA.replace(b'"a"', b'"\xc3"'),
     DELTA.replace(b'"a"', b'"\\ud800"'),
     TWO_IN_ONE,
+    MANY.replace(b'"a"', b'" \xc3\xa4"'),
+    DELTA.replace(b'"index":0', b'"index":1'),
+    DELTA.replace(b'"content"', b'"reasoning_content"'),
+    DELTA.replace(b'"content":"a"', b'"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{"}}]'),
+    DELTA.replace(b'"a"', b'""'),
     DELTA[:-3] + b"\n}\n\n",  # half of it no field of an event
     b'data: {"choices":[{"delta":{}}\n\n',
     b"data: ]}\n\n",
@@ -172,22 +183,27 @@ ODD = (
 )
 
 
+CLIENTS = (CHAT_CLIENT, ChatbotUi(not_found=""))
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 3000), max_size=3))
 @example([MANY, TWO_IN_ONE, MANY], [len(DELTA)])
 @example([MANY, DELTA.replace(b'"a"', b'"\xc3"'), MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n}\n\n', MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n\ndata: ,"x":1}\n\n', MANY], [len(DELTA)])
-def test_many_frames_at_once_say_what_each_would(events: list[bytes], cuts: list[int]) -> None:
+def test_many_frames_at_once_say_what_each_would(client: ClientDialect, events: list[bytes], cuts: list[int]) -> None:
     stream = DELTA + b"".join(events) + DONE
     at = [0, *sorted({min(cut, len(stream)) for cut in cuts}), len(stream)]
     pieces = [stream[a:b] for a, b in itertools.pairwise(at)]
-    together, apart = relay(asked()), relay(asked())
+    together, apart = relay(asked(), client=client), relay(asked(), client=client)
     passed = play(together, pieces)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sse, "lines", lambda framing, data: None)
         assert passed == play(apart, pieces)
-    for one in ("deltas", "finish", "usage", "failure", "ended"):
+    assert (together.open, together.closed, together.aborted) == (apart.open, apart.closed, apart.aborted)
+    for one in ("deltas", "finish", "usage", "failure", "ended", "seen"):
         assert repr(getattr(together.answer, one)) == repr(getattr(apart.answer, one))
     assert together.feed(MANY) == b""  # nothing goes out behind an end
 
