@@ -143,7 +143,7 @@ def test_it_does_not_matter_where_reads_split(name: str, cuts: list[int], step: 
     )
 
 
-DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+DELTA = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
 TWO_IN_ONE = DELTA[:-2] + DELTA[6:]
 MANY = 20 * DELTA
 """As many as a read must hold to be looked at as a whole."""
