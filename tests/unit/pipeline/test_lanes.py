@@ -145,6 +145,7 @@ def test_it_does_not_matter_where_reads_split(name: str, cuts: list[int], step: 
 
 DELTA = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
 TWO_IN_ONE = DELTA[:-2] + DELTA[6:]
+HALF = DELTA.replace(b'"a"', b'"\\ud800"')
 MANY = 20 * DELTA
 """As many as a read must hold to be looked at as a whole."""
 ODD = (
@@ -156,7 +157,7 @@ ODD = (
     DELTA.replace(b"\n", b"\r\n"),
     DELTA.replace(b'"a"', b'"\xc3\xa4"'),
     DELTA.replace(b'"a"', b'"\xc3"'),
-    DELTA.replace(b'"a"', b'"\\ud800"'),
+    HALF,
     TWO_IN_ONE,
     MANY.replace(b'"a"', b'" \xc3\xa4"'),
     DELTA.replace(b'"index":0', b'"index":1'),
@@ -190,6 +191,7 @@ CLIENTS = (CHAT_CLIENT, ChatbotUi(not_found=""))
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 3000), max_size=3))
 @example([MANY, TWO_IN_ONE, MANY], [len(DELTA)])
+@example([HALF, MANY], [len(DELTA), len(DELTA + HALF)])
 @example([MANY, DELTA.replace(b'"a"', b'"\xc3"'), MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n}\n\n', MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n\ndata: ,"x":1}\n\n', MANY], [len(DELTA)])
