@@ -88,8 +88,9 @@ class JoiningRelay(ManyRelay):
         return self._writer.write([Text(text=text)])
 
     def _cut(self, data: bytes) -> bytes:
-        out = super(ManyRelay, self).feed(data)
-        if self.open and self._join is None:
+        events = () if self.closed else self._source.feed(data)
+        out = self.take(events) if events else b""
+        if self._join is None and self.open:
             self._join = self._source.asking("join_lines")
         return out
 
