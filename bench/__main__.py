@@ -18,6 +18,7 @@ from bench.tools import ROOT, ToolMissing
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
 _BUSY = 0.2
+_BEGIN, _END = "<!-- by hand -->\n", "<!-- measured -->\n"
 _INTRODUCTION = """# Benchmarks
 
 Measured by `{command}` on {date}: {machine}.
@@ -66,13 +67,23 @@ def main() -> int:
             repeats=pace.repeats,
             seconds=pace.seconds,
         )
-        parts = [head, load, *(markdown(table) for table in tables), *(f"Not measured: {line}" for line in missing)]
+        said = "" if options.add else _by_hand()
+        left_out = [f"Not measured: {line}" for line in missing]
+        parts = [head, load, said, *(markdown(table) for table in tables), *left_out]
         text = "\n".join(part for part in parts if part).rstrip() + "\n"
         if options.add and _PAGE.exists():
             text = f"{_PAGE.read_text('utf-8')}\n{text.replace('# Benchmarks', '# Another run', 1)}"
         _PAGE.write_text(text, "utf-8")
         print(f"wrote {_PAGE.relative_to(ROOT)}")
     return 0
+
+
+def _by_hand() -> str:
+    """What somebody wrote on the page about the figures, to be read again beside the new ones."""
+    page = _PAGE.read_text("utf-8") if _PAGE.exists() else ""
+    _, begin, rest = page.partition(_BEGIN)
+    told, end, _ = rest.partition(_END)
+    return f"{begin}{told}{end}\n" if begin and end else ""
 
 
 def _listed(text: str) -> list[str]:
