@@ -168,7 +168,7 @@ SCENARIOS: Sequence[Scenario] = (
             rate=20,
             ramp=1.0,
         )
-        for count in (1, 100, 1000)
+        for count in (1, 100, 300, 1000)
     ),
     Scenario(
         name="prompt-100k",
