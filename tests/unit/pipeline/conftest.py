@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import uvicorn
+from kept_log import Log
 
 from gateway import (
     Authenticator,
@@ -67,24 +68,6 @@ class Plain:
 
     def error(self, error: GatewayError) -> tuple[int, list[tuple[str, str]], bytes]:
         return error.status, [("content-type", "text/plain")], f"{error.code}: {error.message}".encode()
-
-
-class Log:
-    """Keeps what was logged."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, object]]] = []
-
-    def enabled(self, level: int) -> bool:
-        return True
-
-    def log(self, level: int, event: str, **fields: object) -> None:
-        self.events.append((event, fields))
-
-    def error(self, event: str, **fields: object) -> None:
-        self.events.append((event, fields))
-
-    debug = info = warning = error
 
 
 class Direct:

@@ -1,7 +1,7 @@
 """S17: an address that keeps coming with wrong credentials is refused, and nobody who was right from there."""
 
 import pytest
-from conftest import Log
+from kept_log import Log
 
 from gateway import Credentials, Secret
 from gateway.pipeline import Addresses, Strangers, strangers
