@@ -1,8 +1,6 @@
 """Commands for a running gateway behind TLS: who is not trusted is told nothing, and nothing is done instead."""
 
 import asyncio
-import datetime
-import ipaddress
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -10,51 +8,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from gateway.testing.authority import Authority
 from gateway.testing.running import GatewayFailed, RunningGateway
 
 FINE = "from gateway import hookimpl\n\n\n@hookimpl\ndef register_providers():\n    return []\n"
 
 
-def certificates(folder: Path, address: str) -> tuple[Path, Path]:
-    """The files of a private authority, and of a server that it vouches for at that address."""
-    now = datetime.datetime.now(datetime.UTC)
-
-    def builder(key: ec.EllipticCurvePrivateKey, name: str, days: int) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "private authority")]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=days))
-        )
-
-    own, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    constraints = x509.BasicConstraints(ca=True, path_length=None)
-    authority = builder(own, "private authority", 3).add_extension(constraints, critical=True)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(own.public_key())
-    certificate = builder(server, "gateway", 2).add_extension(names, critical=False)
-    files = folder / "authority.pem", folder / "server.pem"
-    pem = serialization.Encoding.PEM
-    files[0].write_bytes(authority.sign(own, hashes.SHA256()).public_bytes(pem))
-    private = server.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    signed = certificate.add_extension(identifier, critical=False).sign(own, hashes.SHA256())
-    files[1].write_bytes(private + signed.public_bytes(pem))
-    return files
-
-
 @asynccontextmanager
-async def in_front_of(gateway: RunningGateway, certificate: Path) -> AsyncIterator[int]:
+async def in_front_of(gateway: RunningGateway, context: ssl.SSLContext) -> AsyncIterator[int]:
     """A TLS proxy on loopback, as an operator puts one there; gives its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -82,8 +45,9 @@ def running(folder: Path, authority: Path | None) -> RunningGateway:
 
 
 async def test_a_private_authority_is_named_by_a_variable(tmp_path: Path) -> None:
-    authority, certificate = certificates(tmp_path, "127.0.0.1")
-    async with running(tmp_path, authority) as gateway, in_front_of(gateway, certificate) as port:
+    authority = Authority(tmp_path)
+    tls = authority.server("gateway", "127.0.0.1")
+    async with running(tmp_path, authority.path) as gateway, in_front_of(gateway, tls) as port:
         told = json.loads(
             await gateway.command("plugins", "disable", "fine", "--json", "--url", f"https://127.0.0.1:{port}")
         )
@@ -91,8 +55,8 @@ async def test_a_private_authority_is_named_by_a_variable(tmp_path: Path) -> Non
 
 
 async def test_who_is_not_trusted_is_told_no_key_and_nothing_is_done_instead(tmp_path: Path) -> None:
-    _, certificate = certificates(tmp_path, "127.0.0.1")
-    async with running(tmp_path, None) as gateway, in_front_of(gateway, certificate) as port:
+    tls = Authority(tmp_path).server("gateway", "127.0.0.1")
+    async with running(tmp_path, None) as gateway, in_front_of(gateway, tls) as port:
         with pytest.raises(GatewayFailed) as refused:
             await gateway.command("plugins", "disable", "fine", "--url", f"https://127.0.0.1:{port}")
         with pytest.raises(GatewayFailed, match="speaks no TLS that can be trusted"):
@@ -106,7 +70,8 @@ async def test_who_is_not_trusted_is_told_no_key_and_nothing_is_done_instead(tmp
 
 
 async def test_a_trusted_certificate_of_another_address_is_refused(tmp_path: Path) -> None:
-    authority, certificate = certificates(tmp_path, "127.0.0.2")
-    async with running(tmp_path, authority) as gateway, in_front_of(gateway, certificate) as port:
+    authority = Authority(tmp_path)
+    tls = authority.server("gateway", "127.0.0.2")
+    async with running(tmp_path, authority.path) as gateway, in_front_of(gateway, tls) as port:
         with pytest.raises(GatewayFailed, match="is not trusted: IP address mismatch"):
             await gateway.command("plugins", "reload", "--url", f"https://127.0.0.1:{port}")
