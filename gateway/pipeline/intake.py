@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from gateway.events import Event, Failure, Frame, FrameTooLarge
 from gateway.protocols import Framing, Reader, UpstreamDialect
@@ -16,6 +15,8 @@ _BOM = b"\xef\xbb\xbf"
 _SSE = "text/event-stream"
 _EVENT_STREAM = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
 _LONGEST_FIELD = len(b"event:")
+_Lines = Callable[[bytes], tuple[bytes, int] | None]
+"""What whole frames say, a line each, and how many they are."""
 
 
 class _Whole:
@@ -73,21 +74,39 @@ class Intake:
         """Whether a frame has begun whose end is still to come, as far as its framing can say."""
         return getattr(self._framing, "holds", False)
 
-    def asking(self, method: str) -> Callable[[bytes], Any] | None:
-        """Asks the reader's method of whole frames at once; it answers None where they are not such. It feeds nothing.
+    def skimming(self) -> Callable[[bytes], int] | None:
+        """Tells how many whole frames some bytes are; 0 if they are not, or if one does more than go on.
 
-        None where the framing does not tell whole frames by lines, or the reader has no such method.
+        It feeds nothing. None where the framing does not tell whole frames by lines, or the reader cannot skim those.
         """
-        lines: Callable[[bytes], bytes | None] | None = getattr(self._framing, "lines", None)
-        ask: Callable[[bytes], Any] | None = getattr(self.reader, method, None)
-        if lines is None or ask is None:
+        lines: _Lines | None = getattr(self._framing, "lines", None)
+        skim: Callable[[bytes, int], bool] | None = getattr(self.reader, "skim_lines", None)
+        if lines is None or skim is None:
             return None
 
-        def asked(data: bytes) -> Any:
+        def skimmed(data: bytes) -> int:
             told = lines(data)
-            return None if told is None else ask(told)
+            return told[1] if told is not None and skim(*told) else 0
 
-        return asked
+        return skimmed
+
+    def joining(self) -> Callable[[bytes], tuple[str, int] | None] | None:
+        """Tells the text of whole frames, and how many they are; None if they are not, or if one says more.
+
+        It feeds nothing. None where the framing does not tell whole frames by lines, or the reader cannot join those.
+        """
+        lines: _Lines | None = getattr(self._framing, "lines", None)
+        join: Callable[[bytes, int], str | None] | None = getattr(self.reader, "join_lines", None)
+        if lines is None or join is None:
+            return None
+
+        def joined(data: bytes) -> tuple[str, int] | None:
+            told = lines(data)
+            if told is None or (text := join(*told)) is None:
+                return None
+            return text, told[1]
+
+        return joined
 
     @property
     def body(self) -> bytes:

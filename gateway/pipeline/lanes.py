@@ -122,7 +122,7 @@ class ExactRelay(ManyRelay):
         skim: _Look = getattr(intake.reader, "skim", read)
         self._skims = observers is None or not observers.wants_content
         self._pick: _Look = skim if self._skims else read
-        self._skim: Callable[[bytes], int | None] | None = None
+        self._skim: Callable[[bytes], int] | None = None
         """Tells of many frames at once that they only go on, as soon as that is all that is looked for."""
         self._withholds_usage = withholds_usage
 
@@ -181,7 +181,7 @@ class ExactRelay(ManyRelay):
             self.open = True
             self._look = self._pick
             if self._skims:
-                self._skim = self._source.asking("skim_lines")
+                self._skim = self._source.skimming()
         if self._observers is not None:
             self._observers.tell(events)
         if self._withholds_usage and all(isinstance(event, Usage) for event in events):

@@ -91,7 +91,7 @@ class JoiningRelay(ManyRelay):
         events = () if self.closed else self._source.feed(data)
         out = self.take(events) if events else b""
         if self._join is None and self.open:
-            self._join = self._source.asking("join_lines")
+            self._join = self._source.joining()
         return out
 
 

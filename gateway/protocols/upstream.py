@@ -94,8 +94,8 @@ class Reader(Protocol):
 class SkimmingReader(Reader, Protocol):
     """A reader that can also look at a frame only as far as must be known while its bytes pass.
 
-    Optional method `skim_lines(lines: bytes) -> int`: of how many frames these lines are the data, one each, if `skim`
-    would say nothing of any of them; else 0. It is asked where the framing has `lines` and `holds`, as
+    Optional method `skim_lines(lines: bytes, count: int) -> bool`: whether these are the data of so many frames, a line
+    each, and `skim` would say nothing of any of them. It is asked where the framing has `lines` and `holds`, as
     `gateway.wire.sse.Sse` has: then a read of many frames is not cut.
     """
 

@@ -61,8 +61,8 @@ class Sse:
         """Whether an event has begun whose end is still to come."""
         return bool(self._pending)
 
-    def lines(self, data: bytes) -> bytes | None:
-        """What `data` says, a line for each event, where it is whole events of one line of JSON each; else None.
+    def lines(self, data: bytes) -> tuple[bytes, int] | None:
+        """What `data` says, a line for each event, and how many; None unless they are whole, of one line of JSON each.
 
         Nothing is fed by that: what was understood needs not be. Between a closing and an opening brace no JSON goes
         on, so none reaches from one line into the next.
@@ -71,8 +71,8 @@ class Sse:
             return None
         if self._lenient and not data.isascii() and _replace_invalid(data) != data:
             return None
-        lines = data[6:-2].replace(b"}\n\ndata: {", b"}\n{")
-        return lines if lines.count(_LF) + 1 == data.count(b"\n\n") else None
+        said = data[6:-2].split(b"}\n\ndata: {")
+        return None if _LF in b"".join(said) else (b"}\n{".join(said), len(said))
 
     def end(self) -> list[Frame]:
         """What the end of a complete HTTP message completes: an unterminated `[DONE]`; if lenient, whole lines, too."""

@@ -129,18 +129,17 @@ class ChatReader:
             self._flows = False  # what does more than go on is no piece of text, either
         return self.read(frame)
 
-    def skim_lines(self, lines: bytes) -> int:
-        """How many frames' data these lines are, if none of them does more than go on; else 0."""
+    def skim_lines(self, lines: bytes, count: int) -> bool:
+        """Whether these are so many frames' data, a line each, none of which does more than go on."""
         try:
             if not lines.isascii():
                 lines.decode()
-            count = len(decode_all_going(lines))
+            return len(decode_all_going(lines)) == count
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return 0
-        return count if count == lines.count(10) + 1 else 0
+            return False
 
-    def join_lines(self, lines: bytes) -> tuple[str, int] | None:
-        """The text of the first choice that these lines' frames say, and how many; None where any of them says more."""
+    def join_lines(self, lines: bytes, count: int) -> str | None:
+        """The text of the first choice that so many frames say, a line each; None where any of them says more."""
         if not self._flows:
             return None
         try:
@@ -149,9 +148,9 @@ class ChatReader:
             said = [one.choices[0] for one in decode_all_text(lines)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if len(said) != lines.count(10) + 1 or not (self._lenient or all(one.index == 0 for one in said)):
+        if len(said) != count or not (self._lenient or all(one.index == 0 for one in said)):
             return None
-        return "".join([one.delta.content for one in said]), len(said)
+        return "".join([one.delta.content for one in said])
 
     def _text(self, frame: Frame, data: bytes) -> Text | None:
         """The piece of text that the frame says, as the one before it did; None where it may say more."""
