@@ -38,7 +38,7 @@ from gateway.pipeline.patience import Patience
 from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.pipeline.recall import hold_to_maker, recalled
 from gateway.pipeline.router import Router
-from gateway.pipeline.settled import tell_settled
+from gateway.pipeline.settled import let_go, tell_settled
 from gateway.pipeline.stages import authenticate, go_on, look_up, transform
 from gateway.pipeline.strangers import Strangers
 from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Send
@@ -301,11 +301,8 @@ class Pipeline:
             self._forget(live.exchange, generation)
 
     def _forget(self, exchange: Exchange, generation: Generation) -> None:
-        """Nobody asks the exchange anything any more."""
         self._generations.release(generation)
-        for attempt in exchange.attempts:
-            # Else the two keep each other, and all the client sent, until the garbage collector comes.
-            del attempt.exchange
+        let_go(exchange)
 
     async def _wait_idle(self, timeout: float, hurry: asyncio.Event | None = None) -> None:
         self._idle.clear()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.domain import Principal
 from gateway.errors import RateLimited
 from gateway.runtime import Generation, Registered
@@ -82,3 +84,25 @@ async def test_one_that_raises_is_counted_and_keeps_nobody_else_from_hearing() -
     assert asked.problem == ""
     assert (fault.plugin, fault.stage, fault.failures) == ("observer0", "stream_observers", 1)
     assert counts.heard == [("ok", 200, ["ok"])]
+
+
+class Keeps(Counts):
+    """Keeps attempts for later, without their exchange."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts: list[Any] = []
+
+    def settled(self, exchange: Any, records: Any) -> None:
+        self.attempts += exchange.attempts
+
+
+async def test_an_attempt_that_outlives_its_exchange_says_what_to_keep_instead() -> None:
+    keeps = Keeps()
+    async with house(keeps) as bench:
+        bench.model("m", stream(*chat_events("a"), pause=0))
+        await bench.ask("m")
+    (attempt,) = keeps.attempts
+    assert attempt.outcome.value == "ok"
+    with pytest.raises(RuntimeError, match=r"This exchange is over.*Keep the exchange itself"):
+        attempt.exchange.principal  # noqa: B018
