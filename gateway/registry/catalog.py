@@ -109,11 +109,13 @@ def is_open(model: Model) -> bool:
 
 async def filled(models: Mapping[str, Model]) -> Mapping[str, Model]:
     """These models, completed, in a thread: answers stream meanwhile."""
-    wanted = {key: model for key, model in models.items() if is_open(model)}
-    if not wanted:
+    if not models:
         return models
 
     def complete() -> dict[str, Model]:
+        wanted = {key: model for key, model in models.items() if is_open(model)}
+        if not wanted:
+            return {}
         catalog = Catalog.read()
         return {key: catalog.complete(model) for key, model in wanted.items()}
 

@@ -5,12 +5,13 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain import Model, Prices, Principal, Quirks, Route, Timeouts
 from gateway.errors import Overloaded
@@ -29,10 +30,13 @@ from gateway.secrets import Secret
 from gateway.terms import Limits
 
 _log = logging.getLogger("gateway.registry")
-_AT_ONCE: Final = 50
-"""Rows opened without a pause."""
+_AT_ONCE: Final = 100
+"""Rows read, and keys made, without a turn of the event loop: answers stream meanwhile."""
+_OPENED_AT_ONCE: Final = 10
+"""Models opened without one: a rotation of the keyring makes us open every row."""
 
 Row = sa.Row[Any]
+T = TypeVar("T")
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -104,7 +108,7 @@ class RegistrySnapshot:
         self,
         generation: int,
         known: Mapping[str, Known],
-        keys: Iterable[Key],
+        keys: Mapping[bytes, Key],
         index: bytes,
         *,
         models: Mapping[str, Model],
@@ -115,7 +119,7 @@ class RegistrySnapshot:
         self.is_current = is_current
         self._known = known
         self._models = {id: model for id, model in models.items() if model.enabled}
-        self._keys = {key.digest: key for key in keys}
+        self._keys = keys
         self.index = index
         self._digests = Digests(index) if index else None
         self._named: dict[str, list[Model]] = {}
@@ -187,32 +191,43 @@ async def contents(database: Database) -> Contents:
         try:
             return Contents(
                 await connection.scalar(sa.select(generation.c.value)) or 0,
-                (await connection.execute(sa.select(models))).all(),
-                (await connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))).all(),
-                (await connection.execute(sa.select(routes).where(routes.c.enabled))).all(),
+                await _all(connection, sa.select(models)),
+                await _all(connection, sa.select(keys).where(keys.c.revoked_at.is_(None))),
+                await _all(connection, sa.select(routes).where(routes.c.enabled)),
             )
         except ValueError as error:  # SQLite lets other programs write text that is no JSON, or no time
             raise RegistryError(f"The registry's tables hold a value that cannot be read: {error}.") from error
+
+
+async def _all(connection: AsyncConnection, select: sa.Select[Any]) -> list[Row]:
+    """The rows, fetched some at a time: at once ten thousand would hold the event loop up for a third of a second."""
+    async with connection.stream(select) as result:
+        return [row async for some in result.partitions(_AT_ONCE) for row in some]
+
+
+async def _gently(rows: Iterable[T], at_once: int = _AT_ONCE) -> AsyncIterator[T]:
+    """Each of them, with a turn of the event loop between so many."""
+    for count, row in enumerate(rows, 1):
+        yield row
+        if count % at_once == 0:
+            await asyncio.sleep(0)
 
 
 async def made_of(
     rows: Contents, opener: Opener, previous: RegistrySnapshot | None = None, *, is_current: bool = True
 ) -> RegistrySnapshot:
     """What is served of these rows."""
-    known = {}
-    for count, row in enumerate(rows.models, 1):
-        if (entry := _entry(row, opener, previous)) is not None:
-            known[row.id] = entry
-        if count % _AT_ONCE == 0:
-            await asyncio.sleep(0)  # answers stream meanwhile: a rotation of the keyring makes us open every row
+    opened = _gently(rows.models, _OPENED_AT_ONCE)
+    known = {row.id: entry async for row in opened if (entry := _entry(row, opener, previous)) is not None}
     known = await _completed(known)
     every = {**{id: entry.model for id, entry in known.items()}, **opener.declared.models}
     written = [route for route in opener.declared.routes if route.enabled]
-    served = [_with_models(route, every) for route in written] + [_route(row, every) for row in rows.routes]
+    served = [_with_models(route, every) for route in written]
+    served += [_route(row, every) async for row in _gently(rows.routes)]
     return RegistrySnapshot(
         rows.generation,
         known,
-        [key for row in rows.keys if (key := _key(row)) is not None],
+        {key.digest: key async for row in _gently(rows.keys) if (key := _key(row)) is not None},
         opener.index,
         models=every,
         routes=[route for route in served if route is not None],
@@ -224,7 +239,7 @@ def without_database(said: Declared) -> RegistrySnapshot:
     """What the settings alone say: no virtual key, and no model of the tables."""
     routes = [_with_models(route, said.models) for route in said.routes if route.enabled]
     served = [route for route in routes if route is not None]
-    return RegistrySnapshot(0, {}, (), b"", models=said.models, routes=served, is_current=False)
+    return RegistrySnapshot(0, {}, {}, b"", models=said.models, routes=served, is_current=False)
 
 
 async def _completed(known: Mapping[str, Known]) -> dict[str, Known]:
