@@ -10,6 +10,8 @@ from zlib import crc32
 
 SIZE: Final = 1 << 20
 """Bytes of one of the two halves: a thousand notes and more wait for one commit."""
+_PIECE: Final = 64 * 1024
+"""What is written at once the kernel may keep, and map, as one: so much of the file comes into memory when it is used."""
 _OFFSET: Final = struct.Struct("<Q")
 _CHECKSUM: Final = 8
 
@@ -38,9 +40,10 @@ class Daybook:
         """Make the file. Raises `OSError` where there is no room: it is written whole, so that none lacks later."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            left = memoryview(bytes(2 * size))
+            left = 2 * size
+            zeros = memoryview(bytes(_PIECE))
             while left:
-                left = left[os.write(descriptor, left) :]
+                left -= os.write(descriptor, zeros[:left])
             self._map = mmap.mmap(descriptor, 2 * size)
         finally:
             os.close(descriptor)

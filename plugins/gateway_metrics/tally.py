@@ -18,6 +18,7 @@ _SLOTS: Final = 32 * 1024
 """Numbers of one worker, such as 1,500 histograms."""
 _LOST: Final = 0
 _SIZE: Final = _KEYS + 8 * _SLOTS
+_PIECE: Final = 64 * 1024
 
 Key: TypeAlias = tuple[str, ...]
 """A series: the metric's name, then its labels' values."""
@@ -38,8 +39,11 @@ class Tally:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 # Written, and not only made longer: a hole that the disk has no room for would kill the process.
-                if os.write(handle, bytes(_SIZE)) < _SIZE:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                # In pieces: what is written at once the kernel may keep, and map, as one, however little is used of it.
+                zeros = bytes(_PIECE)
+                for _ in range(_SIZE // _PIECE):
+                    if os.write(handle, zeros) < _PIECE:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 self._map = mmap.mmap(handle, _SIZE)
             finally:
                 os.close(handle)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from residence import resident_kb
 
 from gateway_metrics.catalog import METRICS, PLUGIN_SECONDS, REQUEST_SECONDS, REQUESTS, UNRECORDED
 from gateway_metrics.shared import Sample, Shared
@@ -61,6 +62,14 @@ def test_a_tally_counts_and_is_read_from_its_file(tmp_path: Path) -> None:
     numbers = found[REQUEST_SECONDS.name, "chat", "ok"]
     assert (numbers[0], numbers[1], numbers[-2], sum(numbers[:-1])) == (1, 1, 1, 3)
     assert numbers[-1] == pytest.approx(100.02)
+    tally.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what of a mapping is in memory")
+def test_only_what_is_used_of_it_takes_memory(tmp_path: Path) -> None:
+    tally = Tally(tmp_path / "one.tally")
+    tally.values[tally.series(REQUESTS, OK)] += 1
+    assert 0 < resident_kb(tmp_path / "one.tally") <= 256
     tally.close()
 
 

@@ -1,8 +1,10 @@
 """Notes that no journal has yet are found when the process is gone, and those that one has are not found again."""
 
+import sys
 from pathlib import Path
 
 import pytest
+from residence import resident_kb
 
 from gateway.usage.daybook import Daybook, unposted
 
@@ -94,3 +96,11 @@ def test_a_process_that_was_killed_while_it_made_the_book_left_nothing(path):
     for size in (0, 3, SIZE):
         path.write_bytes(bytes(size))
         assert unposted(path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what of a mapping is in memory")
+def test_only_what_is_used_of_it_takes_memory(path):
+    book = Daybook(path)
+    book.note(NOTES[0])
+    assert 0 < resident_kb(path) <= 128
+    book.close()
