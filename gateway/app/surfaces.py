@@ -12,9 +12,11 @@ from litestar.plugins import InitPlugin
 
 from gateway.api import AdminGuard, exception_handlers
 from gateway.app.emitting import Emitter
+from gateway.app.lean import Lean
 from gateway.app.routes import Handle, check_routes, direct, exchange_paths, guard_admin_routes, overheard
 from gateway.protocols import Gateway
 from gateway.runtime import Generation, PluginEntry, PluginLoadError, Plugins, Registered, assemble, load_plugins
+from gateway.runtime.discovery import OURS
 from gateway.settings import Settings
 
 _OURS = "the gateway itself"
@@ -59,16 +61,17 @@ class Assembler:
         if problems := plugins.problems():
             raise plugins.refusal(problems)
         generation = assemble(plugins, self._gateway_for, settings.revision)
-        litestar = self._litestar(generation, settings.body_limit)
+        litestar = self._litestar(plugins, generation, settings.body_limit)
         check_routes(litestar.routes, self._guard)
         own = (Registered(_OURS, _started(litestar)), Registered(_OURS, self._until_closed(generation)))
         generation = msgspec.structs.replace(generation, lifespans=(*generation.lifespans, *own))
         told, paths = plugins.told(generation.failed), exchange_paths(litestar.routes)
         return Assembled(told, generation, litestar, paths, overheard(litestar), direct(litestar))
 
-    def _litestar(self, generation: Generation, body_limit: int) -> Litestar:
+    def _litestar(self, plugins: Plugins, generation: Generation, body_limit: int) -> Litestar:
+        strange = any("on_app_init" in entry.hooks and entry.distribution != OURS for entry in plugins.active)
         try:
-            return Litestar(
+            return (Litestar if strange else Lean)(
                 route_handlers=self._handlers(),
                 exception_handlers=exception_handlers(),
                 plugins=[_Hooks(generation, self._guard)],

@@ -31,9 +31,12 @@ NOT_BY_SERVE = (
     "jwt",
     "litestar.cli",
     "litestar.contrib",
+    "litestar.plugins.attrs",  # all routes are the gateway's own
+    "litestar.plugins.pydantic",
     "litestar.template",
     "litestar.testing",
     "openai",
+    "pydantic.v1",
     "prometheus_client",  # nobody has asked for metrics
     "redis",
     "rich",
