@@ -11,7 +11,7 @@ from zlib import crc32
 SIZE: Final = 1 << 20
 """Bytes of one of the two halves: a thousand notes and more wait for one commit."""
 _PIECE: Final = 64 * 1024
-"""What is written at once the kernel may keep, and map, as one: so much of the file comes into memory when it is used."""
+"""What is written at once the kernel may keep, and map, as one: of the file comes into memory what is used of it."""
 _OFFSET: Final = struct.Struct("<Q")
 _CHECKSUM: Final = 8
 

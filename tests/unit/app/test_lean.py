@@ -7,7 +7,7 @@ from typing import Any
 from gateway.app import create
 from gateway.settings import load_settings
 
-PLUGIN = '''
+PLUGIN = """
 from litestar import post
 from litestar.params import JSONBody
 from pydantic import BaseModel
@@ -27,7 +27,7 @@ async def louder(data: JSONBody[Word]) -> Word:
 @hookimpl
 def on_app_init(app_config):
     app_config.route_handlers.append(louder)
-'''
+"""
 
 
 async def test_a_plugins_route_takes_and_answers_models_of_pydantic(tmp_path: Path) -> None:
