@@ -8,8 +8,10 @@ import ctypes
 import gc
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
@@ -29,6 +31,8 @@ _TURNS = 25
 """Turns of the event loop after which everything that an answered exchange left to do is done."""
 _CALM = 0.15
 """Seconds after which the usage journal has written down the last exchange: it gathers for 100 ms."""
+_TOOL = 3
+"""Of `sys.monitoring`: one that no kind of tool has for its own."""
 _NATIVE = ("allocations", "reads", "writes", "other system calls")
 _LOOP = {
     "tasks": ("create_task",),
@@ -124,16 +128,39 @@ class Code:
         self._counts: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Trace every frame that is entered from now on."""
+        """Count from now on."""
         self._counts.clear()
         sys.setprofile(self._called)
-        sys.settrace(self._entered)
+        self._trace()
 
     def stop(self) -> Mapping[str, int]:
         """No more."""
-        sys.settrace(None)
+        self._untrace()
         sys.setprofile(None)
         return self._counts
+
+    if sys.version_info >= (3, 12):
+        # There `settrace` misses what code runs in its first frame after it ran untraced.
+        def _trace(self) -> None:
+            instruction = sys.monitoring.events.INSTRUCTION
+            sys.monitoring.use_tool_id(_TOOL, "bench")
+            sys.monitoring.register_callback(_TOOL, instruction, partial(self._ran, threading.get_ident()))
+            sys.monitoring.set_events(_TOOL, instruction)
+
+        def _untrace(self) -> None:
+            sys.monitoring.set_events(_TOOL, 0)
+            sys.monitoring.free_tool_id(_TOOL)
+
+        def _ran(self, thread: int, code: CodeType, offset: int) -> None:
+            if threading.get_ident() == thread and (part := self._parts.of(sys._getframe(1))):
+                self._counts[f"bytecodes {part}"] += 1
+    else:
+
+        def _trace(self) -> None:
+            sys.settrace(self._entered)
+
+        def _untrace(self) -> None:
+            sys.settrace(None)
 
     def _entered(
         self, frame: FrameType, event: str, argument: object
