@@ -1,19 +1,21 @@
 """The registry's last state, kept in the data directory for a start while the database is away.
 
-    {"format": 1, "sealed": "<key id>:<token>"}
+    {"format": 2, "sealed": ["<key id>:<token>", ...]}
 
 What is sealed are the tables' rows as they are - keys of upstreams sealed once more inside, virtual keys as digests -
-and the index secret. Every worker writes the file, whole, after each change; a start may only read it. It is worth what
-the keyring is: without that nobody can open it.
+and the index secret. It is sealed in pieces, because nothing else of Python runs while one is sealed; each says which
+one of which file it is, so that none can be left out or taken from another file. Every worker writes the file, whole,
+after each change; a start may only read it. It is worth what the keyring is: without that nobody can open it.
 """
 
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 import time
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,7 +36,11 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 NAME: Final = "registry.kept"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_ROWS: Final = 50
+"""In a piece: told and sealed in a millisecond or two."""
+_REST: Final = 0.001
+"""Seconds between two pieces, for the event loop: a thread that is busy in Python lets it wait for 5 ms each time."""
 _LEFTOVER_SECONDS: Final = 60.0
 _TABLES: Final = (models, keys, routes)
 
@@ -55,15 +61,10 @@ class Kept(msgspec.Struct, frozen=True):
 
 def keep(settings: "Settings", contents: Contents, keyring: Keyring, index: bytes) -> None:
     """Write the file anew, on the disk as a whole before it gets its name; raises `OSError`. Takes its time."""
-    state = {
-        "database": _identity(settings),
-        "revision": HEAD,
-        "written": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
-        "index": index.hex(),
-        "generation": contents.generation,
-        **{table.name: _told(table, rows) for table, rows in zip(_TABLES, contents[1:], strict=True)},
-    }
-    sealed = keyring.seal_marked(json.dumps(state)).text
+    sealed = []
+    for piece in _pieces(settings, contents, index):
+        sealed.append(keyring.seal_marked(piece).text)
+        time.sleep(_REST)
     path = settings.data_dir / NAME
     handle, name = tempfile.mkstemp(prefix=f".{NAME}-", dir=path.parent)  # 0600
     try:
@@ -103,16 +104,50 @@ def kept(settings: "Settings", keyring: Keyring | None, declared: Declared) -> K
     if keyring is None:
         raise RegistryError(f"{path} is sealed, and there is no keyring.")
     try:
-        state = json.loads(keyring.open(Ciphertext(str(sealed))))
+        state, tables = _opened(keyring, sealed)
     except KeyringError as error:
         raise RegistryError(f"{path} cannot be opened: {error}") from error
+    except (ValueError, TypeError) as error:
+        raise RegistryError(f"{path} is damaged.") from error
     if state["revision"] != HEAD:
         raise RegistryError(f"{path} was written for the schema {state['revision']}, this program's is {HEAD}.")
     if state["database"] != _identity(settings):
         raise RegistryError(f"{path} is of another database than the one of the settings.")
-    rows = [_rows(table, state[table.name]) for table in _TABLES]
+    rows = [_rows(table, tables.get(table.name, ())) for table in _TABLES]
     contents = Contents(state["generation"], *rows)
     return Kept(contents, keyring, bytes.fromhex(state["index"]), declared, state["written"])
+
+
+def _pieces(settings: "Settings", contents: Contents, index: bytes) -> Iterator[str]:
+    """The state: first what is said of it as a whole, then the tables' rows."""
+    state = {
+        "database": _identity(settings),
+        "revision": HEAD,
+        "written": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+        "index": index.hex(),
+        "generation": contents.generation,
+    }
+    some = [
+        (table, rows[at : at + _ROWS])
+        for table, rows in zip(_TABLES, contents[1:], strict=True)
+        for at in range(0, len(rows), _ROWS)
+    ]
+    file, count = secrets.token_hex(16), 1 + len(some)
+    yield json.dumps([file, 0, count, state])
+    for number, (table, rows) in enumerate(some, 1):
+        yield json.dumps([file, number, count, [table.name, _told(table, rows)]])
+
+
+def _opened(keyring: Keyring, sealed: Sequence[object]) -> tuple[dict[str, Any], Mapping[str, list[Any]]]:
+    """The state, and the rows by their tables; raises `ValueError` or `TypeError` if these are not all of one file."""
+    pieces = [json.loads(keyring.open(Ciphertext(str(piece)))) for piece in sealed]
+    marks = [[pieces[0][0], number, len(pieces)] for number, _ in enumerate(pieces)]
+    if not pieces or [piece[:3] for piece in pieces] != marks:
+        raise ValueError("not the pieces of one file")
+    tables: dict[str, list[Any]] = {}
+    for *_, (name, rows) in pieces[1:]:
+        tables.setdefault(name, []).extend(rows)
+    return pieces[0][3], tables
 
 
 def _identity(settings: "Settings") -> str:
