@@ -24,7 +24,8 @@ help:
 	@echo "make soak         mixed load for SOAK_MINUTES (10): whether memory, tasks, descriptors and connections grow; into the same page"
 	@echo "make chaos        ten minutes of random requests, faults, swaps, outages and kills; check what became of all; into the same page"
 	@echo "make chaos-proof  plant a bug for each thing that make chaos checks, and see it found; into the same page"
-	@echo "make bench        measure; QUICK=1 or SHORT=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
+	@echo "make bench        measure all beside all contestants that are installed, half an hour, and write docs/benchmarks.md;"
+	@echo "                  QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make drain        SIGTERM 100 times under 100 live streams each"
 	@echo "make rolling      restart all workers 20 times under load, and no request fails"
 	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
@@ -111,8 +112,9 @@ overload: .venv/installed bench-tools
 	$(BIN)/python -m bench.overload
 
 bench: .venv/installed bench-tools
-	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SHORT),--short) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \
-		$(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(QUICK)$(SCENARIOS),,--write) $(BENCH)
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(SCENARIOS),--scenarios $(SCENARIOS)) \
+		$(addprefix --contestants ,$(or $(CONTESTANTS),$(if $(QUICK)$(SCENARIOS),,installed))) \
+		$(if $(QUICK)$(SCENARIOS),,--write) $(BENCH)
 
 bench-tools: build/bench/upstream build/bench/load build/bench/counter.so
 

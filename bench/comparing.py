@@ -1,10 +1,11 @@
 """What plugins cost: gateways that differ in them only, asked in turn."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
-from bench.gateways import Variant, World, gateways, shipped
+from bench.gateways import Variant, World, serving, shipped
 from bench.noop import KINDS
 from bench.rounds import Rounds
 from bench.scenarios import COMPARED, Scenario
@@ -35,15 +36,17 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(title: str, world: World, variants: Sequence[Variant], surface: str, rounds: Rounds) -> Comparison:
-    """Run the variants side by side; the first of them is the base."""
-    with gateways(world, variants, [surface]) as targets:
-        if len(targets) != len(variants):
-            raise Unavailable(f"the surface {surface} is not served")
-        rounds.run(COMPARED, targets)
-        for scenario, target in ((scenario, target) for scenario in COMPARED for target in targets):
-            if trouble := rounds.trouble(scenario, target.name):
-                raise Unavailable(trouble)
-        return Comparison(title, targets[0].name, [target.name for target in targets[1:]], rounds)
+    """Let the variants take turns; the first of them is the base."""
+    with rounds.field() as field:
+        for variant in variants:
+            if not field.enter(partial(serving, world, variant, [surface])):
+                raise Unavailable(f"the surface {surface} is not served")
+        rounds.run(COMPARED, field)
+        base, *others = [target.name for target in field.targets]
+    for scenario, name in ((scenario, name) for scenario in COMPARED for name in (base, *others)):
+        if trouble := rounds.trouble(scenario, name):
+            raise Unavailable(trouble)
+    return Comparison(title, base, others, rounds)
 
 
 def extras(kind: str) -> tuple[Variant, ...]:

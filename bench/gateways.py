@@ -7,8 +7,8 @@ import sys
 import tempfile
 import tomllib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -136,14 +136,10 @@ def targets_of(world: World, variant: Variant, server: Server, surfaces: Sequenc
 
 
 @contextmanager
-def gateways(world: World, variants: Iterable[Variant], surfaces: Sequence[str]) -> Iterator[list[Target]]:
-    """All these variants at once, side by side; only one at a time is asked."""
-    with ExitStack() as stack:
-        found = []
-        for variant in variants:
-            server = stack.enter_context(running(world, variant))
-            found += targets_of(world, variant, server, surfaces)
-        yield found
+def serving(world: World, variant: Variant, surfaces: Sequence[str]) -> Iterator[Sequence[Target]]:
+    """The gateway with its surfaces."""
+    with running(world, variant) as server:
+        yield targets_of(world, variant, server, surfaces)
 
 
 def model_id(name: str, *, tls: bool = False) -> str:

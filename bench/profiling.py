@@ -3,19 +3,22 @@
 import shutil
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.field import Field
 from bench.report import Table
 from bench.rounds import Rounds
 from bench.scenarios import SCENARIOS, Scenario
-from bench.target import Target, Unavailable
+from bench.target import Unavailable
 
 PROFILED = tuple(scenario for scenario in SCENARIOS if scenario.name in ("json-64", "burst-100", "paced-1000"))
 _FREQUENCY = 997
 """Samples a second of CPU time; no multiple of what ticks in a server."""
+_START_LIMIT = 10.0
 _LAYERS = (
     ("the kernel", ("[kernel", "[unknown]", "[vdso]")),
     ("Python: its interpreter and objects", ("libpython", "python3", "_asyncio.", "_contextvars.", "_struct.")),
@@ -31,18 +34,19 @@ _REST = "the rest"
 _LOOP, _THREADS = "the event loop's thread", "other threads"
 
 
-def profile_tables(targets: Sequence[Target], rounds: Rounds, folder: Path) -> Iterator[Table]:
-    """Every scenario once against each of the targets, under the sampler; raises `Unavailable` without perf."""
+def profile_tables(field: Field, rounds: Rounds, folder: Path) -> Iterator[Table]:
+    """Every scenario once against each target of the field, under the sampler; raises `Unavailable` without perf."""
     if shutil.which("perf") is None:
         raise Unavailable("perf is not there: apt-get install linux-perf")
     for scenario in PROFILED:
         cost = next(figure for figure in scenario.figures if figure.startswith("CPU us/"))
         columns: list[Callable[[str], str]] = []
         heads: list[str] = []
-        for target in targets:
+        for name in [target.name for target in field.targets]:
             samples = folder / f"{scenario.name}.perf"
-            with _sampled(target.pids, samples):
-                rounds.once(scenario, target)
+            samples.unlink(missing_ok=True)
+            with field.turn(name, scenario.name) as target, _sampled(target.pids, samples):
+                rounds.measure(scenario, target)
             spent = rounds.figure(scenario, target.name, cost)
             assert spent is not None
             heads += [f"{target.name}: {cost}", "%"]
@@ -66,9 +70,17 @@ def _sampled(pids: Sequence[int], into: Path) -> Iterator[None]:
     command += ["-p", ",".join(map(str, pids))]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sampler:
         try:
+            end = time.monotonic() + _START_LIMIT
+            while not _begun(into) and sampler.poll() is None and time.monotonic() < end:
+                time.sleep(0.01)
             yield
         finally:
             sampler.send_signal(signal.SIGINT)
+
+
+def _begun(samples: Path) -> bool:
+    """Whether the sampler has found its processes: then it writes its head."""
+    return samples.exists() and samples.stat().st_size > 0
 
 
 def _shares(samples: Path, pids: Sequence[int]) -> Counter[str]:

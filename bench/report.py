@@ -1,4 +1,4 @@
-"""The tables: on the terminal, and as docs/benchmarks.md."""
+"""The tables."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +16,8 @@ class Table(msgspec.Struct, frozen=True):
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    section: str = ""
+    """The part of the page it belongs to."""
 
 
 def markdown(table: Table) -> str:
@@ -31,19 +33,44 @@ def markdown(table: Table) -> str:
     return f"### {table.title}\n{note}\n" + "\n".join([lines[0], rule, *lines[1:]]) + "\n"
 
 
+def summary_table(scenarios: Sequence[Scenario], rounds: Rounds, names: Sequence[str], ours: str) -> Table:
+    """What counts most of every scenario: medians, and how they stand to ours."""
+    rows = []
+    for scenario in scenarios:
+        for figure in scenario.ratios:
+            title = scenario.title if figure == scenario.ratios[0] else ""
+            rows.append([title, figure, *(_summed(scenario, rounds, name, ours, figure) for name in names)])
+    note = f"The median, in brackets its ratio to {ours}. *: some answers were wrong, its table says which."
+    return Table("Summary", ["", "", *names], rows, note)
+
+
+def _summed(scenario: Scenario, rounds: Rounds, name: str, ours: str, figure: str) -> str:
+    spread = rounds.figure(scenario, name, figure)
+    if spread is None:
+        return "-"
+    ratio = "" if name == ours else f" ({_ratio(spread, rounds.figure(scenario, ours, figure))})"
+    return f"{_number(spread.median, 1)}{ratio}{'*' if rounds.trouble(scenario, name) else ''}"
+
+
 def scenario_table(scenario: Scenario, rounds: Rounds, names: Sequence[str], ours: str) -> Table:
-    """One scenario: a row for each target, the ratio of its first figure to ours in the last column."""
-    leading = scenario.figures[0]
-    reference = rounds.figure(scenario, ours, leading)
+    """One scenario: a row for each target, ratios to ours in the last columns."""
     rows = []
     for name in names:
-        spreads = [rounds.figure(scenario, name, figure) for figure in scenario.figures]
-        if spreads[0] is None:
-            continue
-        ratio = spreads[0].median / reference.median if reference and reference.median else float("nan")
-        rows.append([name, *(shown(spread) for spread in spreads), f"{ratio:.2f}"])
-    note = " ".join(filter(None, (rounds.trouble(scenario, name) for name in names)))
-    return Table(scenario.title, ["", *scenario.figures, f"{leading} to ours"], rows, note)
+        spreads = {figure: rounds.figure(scenario, name, figure) for figure in scenario.figures}
+        if None not in spreads.values():
+            ratios = [_ratio(spreads[figure], rounds.figure(scenario, ours, figure)) for figure in scenario.ratios]
+            rows.append([name, *map(shown, spreads.values()), *ratios])
+    notes = [note for name in names for note in (rounds.trouble(scenario, name), rounds.restless(scenario, name))]
+    note = " ".join(filter(None, (rounds.told(scenario), *notes)))
+    heads = ["", *scenario.figures, *(f"{figure} to ours" for figure in scenario.ratios)]
+    return Table(scenario.title, heads, rows, note)
+
+
+def _ratio(one: Spread | None, other: Spread | None) -> str:
+    if one is None or other is None or not other.median or one.median != one.median:
+        return "-"
+    ratio = one.median / other.median
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -55,7 +82,8 @@ def comparison_table(comparison: Comparison) -> Table:
         for name in comparison.names
     }
     titles = [scenario.title for scenario in scenarios]
-    return difference_table(comparison.title, titles, {comparison.base: base}, more)
+    note = f"The whole process with its threads, over sockets. {rounds.told(scenarios[0])}"
+    return difference_table(comparison.title, titles, {comparison.base: base}, more, note)
 
 
 def difference_table(
@@ -63,17 +91,18 @@ def difference_table(
     columns: Sequence[str],
     base: Mapping[str, Sequence[Spread | None]],
     more: Mapping[str, Sequence[Spread]],
-    note: str = "CPU time in us",
+    note: str,
 ) -> Table:
     """What the base costs, and how much more the others."""
-    rows = [[name, *(shown(spread) for spread in spreads)] for name, spreads in base.items()]
-    for name, spreads in more.items():
-        rows.append([name, *(f"{spread.median:+.2f} ({spread.low:+.2f} to {spread.high:+.2f})" for spread in spreads)])
-    method = (
-        "first the base, median, least and greatest; then how much more the others take: the difference of the lower "
-        "quartiles (what else runs on a machine only adds), with its 95 % interval."
-    )
-    return Table(title, ["", *columns], rows, f"{note}: {method}")
+    rows = [[name, *map(shown, spreads)] for name, spreads in base.items()]
+    rows += [[name, *map(_more, spreads)] for name, spreads in more.items()]
+    return Table(title, ["", *columns], rows, note)
+
+
+def _more(spread: Spread) -> str:
+    """A difference with its interval; bold when nothing is outside of it."""
+    told = f"{spread.median:+.2f} ({spread.low:+.2f} to {spread.high:+.2f})"
+    return f"**{told}**" if spread.low > 0 or spread.high < 0 else told
 
 
 def shown(spread: Spread | None, digits: int = 1) -> str:

@@ -1,7 +1,8 @@
-"""Runs targets side by side: interleaved, repeated, with a pause until the last scenario is over."""
+"""Runs the targets of a field side by side: interleaved and repeated."""
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -9,9 +10,9 @@ from statistics import median
 
 import msgspec
 
-from bench.machine import wait_until_quiet
+from bench.field import Field
 from bench.scenarios import FIGURES, Pace, Scenario
-from bench.target import Target
+from bench.target import Target, Unavailable
 from bench.tools import Sample
 
 _DRAWS = 1000
@@ -31,13 +32,14 @@ class Spread(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_difference(cls, pairs: Sequence[tuple[float, float]]) -> "Spread":
-        """How much more the first of each pair is: of their lower quartiles, because what else runs only ever adds.
+        """How much more the first of each pair is: the median of their differences, and its 95 % interval.
 
-        The interval is the middle 95 % of the same for as many pairs drawn at random.
+        Both of a pair were measured within one round, so what slows the machine down for a while weighs on both. The
+        interval is the middle 95 % of the same for as many pairs drawn at random.
         """
-        dice = Random(1)
-        drawn = sorted(_more(dice.choices(pairs, k=len(pairs))) for _ in range(_DRAWS))
-        return cls(_more(pairs), drawn[_DRAWS // 40], drawn[-_DRAWS // 40])
+        dice, differences = Random(1), [one - other for one, other in pairs]
+        drawn = sorted(median(dice.choices(differences, k=len(differences))) for _ in range(_DRAWS))
+        return cls(median(differences), drawn[_DRAWS // 40], drawn[-_DRAWS // 40])
 
 
 class Progress:
@@ -69,20 +71,34 @@ class Rounds:
         self._upstreams = upstreams
         self._folder = folder
         self.samples: dict[tuple[str, str], list[Sample]] = {}
+        self._unmeasured: dict[tuple[str, str], str] = {}
+        self._anew: Counter[tuple[str, str]] = Counter()
 
-    def run(self, scenarios: Sequence[Scenario], targets: Sequence[Target]) -> None:
+    def field(self) -> Field:
+        """A new field before the same upstreams."""
+        return Field(tuple(self._upstreams.values()), self._pace.quiet)
+
+    def run(self, scenarios: Sequence[Scenario], field: Field) -> None:
         """Every scenario against every target, the targets in turn, `repeats` times; the first of them alternates."""
         for number in range(self._pace.repeats):
             for scenario in scenarios:
-                able = [target for target in targets if target.tls or not scenario.tls]
+                able = [target.name for target in field.targets if scenario.suits(target)]
                 shift = number % len(able) if able else 0
-                for target in able[shift:] + able[:shift]:
-                    self.once(scenario, target, number)
+                for name in able[shift:] + able[:shift] if number < scenario.repeats(self._pace) else ():
+                    self._once(scenario, field, name, number)
+        self._anew += field.anew
 
-    def once(self, scenario: Scenario, target: Target, number: int = 0) -> None:
-        """One scenario against one target, when the last one is over."""
+    def _once(self, scenario: Scenario, field: Field, name: str, number: int) -> None:
+        try:
+            with field.turn(name, scenario.name) as target:
+                self.measure(scenario, target, number)
+        except Unavailable as error:
+            self._unmeasured[scenario.name, name] = said = f"{name} was not always measured: {error}."
+            print(f"{number + 1}/{scenario.repeats(self._pace)} {scenario.name}, {said}", file=sys.stderr)
+
+    def measure(self, scenario: Scenario, target: Target, number: int = 0) -> None:
+        """One scenario against one target that runs alone."""
         upstream = self._upstreams[scenario.tls]
-        wait_until_quiet((*target.pids, upstream), self._pace.quiet)
         started = time.monotonic()
         sample = scenario.run(target, self._pace, self._cores, upstream, self._folder)
         self.samples.setdefault((scenario.name, target.name), []).append(sample)
@@ -90,15 +106,27 @@ class Rounds:
         trouble = f"; WRONG: {sample.trouble}" if sample.wrong else ""
         took = f"({time.monotonic() - started:.1f} s; {self._progress.took(scenario.lasts(self._pace))})"
         print(
-            f"{number + 1}/{self._pace.repeats} {scenario.name}, {target.name}: {shown}{trouble} {took}",
+            f"{number + 1}/{scenario.repeats(self._pace)} {scenario.name}, {target.name}: {shown}{trouble} {took}",
             file=sys.stderr,
         )
 
+    def told(self, scenario: Scenario) -> str:
+        """How often and how long each was run."""
+        count = max((len(samples) for (name, _), samples in self.samples.items() if name == scenario.name), default=0)
+        return f"{count} run{'s' * (count != 1)} of {self._pace.seconds:g} s each."
+
     def trouble(self, scenario: Scenario, target: str) -> str:
-        """What was wrong with its answers; empty when nothing was."""
+        """What spoils its figures; empty when nothing does."""
         samples = self.samples.get((scenario.name, target), [])
         said = "; ".join(sample.trouble for sample in samples if sample.wrong)
-        return f"{target} answered wrongly: {said}." if said else ""
+        wrong = f"{target} answered wrongly: {said}." if said else ""
+        return " ".join(filter(None, (wrong, self._unmeasured.get((scenario.name, target)))))
+
+    def restless(self, scenario: Scenario, target: str) -> str:
+        """Whether it stayed busy when it had nothing more to do; empty when it did not."""
+        count = self._anew[scenario.name, target]
+        times = f"{count} times" if count > 1 else "once"
+        return f"{target} stayed busy after its run, and was started anew {times}." if count else ""
 
     def figure(self, scenario: Scenario, target: str, name: str) -> Spread | None:
         """One figure of all repeats; None when it was not measured."""
@@ -110,11 +138,3 @@ class Rounds:
         ours, theirs = self.samples[scenario.name, target], self.samples[scenario.name, base]
         measured = FIGURES[name]
         return Spread.of_difference([(measured(one), measured(other)) for one, other in zip(ours, theirs, strict=True)])
-
-
-def _more(pairs: Sequence[tuple[float, float]]) -> float:
-    return _lower_quartile([one for one, _ in pairs]) - _lower_quartile([other for _, other in pairs])
-
-
-def _lower_quartile(values: Sequence[float]) -> float:
-    return sorted(values)[(len(values) - 1) // 4]

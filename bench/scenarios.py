@@ -22,14 +22,13 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 QUICK = Pace(1.5, 0.4, 3)
-SHORT_RUNS = Pace(2.0, 0.4, 3)
-FULL = Pace(3.0, 0.5, 5)
-COMPARING = Pace(0.4, 0.1, 1, 0.05)
+FULL = Pace(1.5, 0.4, 3)
+COMPARING = Pace(0.4, 0.1, 10, 0.05)
 """Differences of a microsecond want many short runs, close together."""
 OBSERVING = Pace(1.0, 0.2, 1, 0.05)
 """What next to nothing costs wants longer ones: in a second a disturbance weighs less."""
-_AROUND = 0.3
-"""Seconds that a run takes beyond what it was told."""
+_AROUND = 0.25
+"""Seconds that a run takes beyond what it was told: the rest before it, the load client's start, its last answers."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +38,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     title: str
     figures: tuple[str, ...]
+    ratios: tuple[str, ...] = ()
+    """Those of them that are told as ratios, too."""
     connections: int
     chunks: int = 1
     stream: bool = True
@@ -48,6 +49,16 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     prompt: int = 6
     tls: bool = False
     stall: bool = False
+    fewer: int = 0
+    """Rounds less than the others: it is measured for completeness."""
+
+    def suits(self, target: Target) -> bool:
+        """Whether the target takes part."""
+        return (target.tls or not self.tls) and (not target.only or self.name in target.only)
+
+    def repeats(self, pace: Pace) -> int:
+        """In how many of the rounds it is run."""
+        return max(1, pace.repeats - self.fewer)
 
     def model(self, pace: Pace) -> str:
         """What the upstream is asked for."""
@@ -60,8 +71,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return round(self.rate * (self.ramp + pace.warmup + pace.seconds + pace.quiet)) + 1
 
     def lasts(self, pace: Pace) -> float:
-        """About how many seconds one run takes."""
-        return pace.quiet + self.ramp + pace.warmup + pace.seconds + _AROUND
+        """About how many seconds one run takes, with the rest behind it."""
+        stream = self.length(pace) / self.rate if self.rate else 0.0
+        window = self.ramp + pace.warmup + pace.seconds
+        outlasts = max(0.0, self.ramp + stream - window) if self.chunks == 1 else stream / 2
+        return window + outlasts + pace.quiet + _AROUND
 
     def run(self, target: Target, pace: Pace, cores: frozenset[int], upstream: int, folder: Path) -> Sample:
         """One run against one target."""
@@ -111,6 +125,9 @@ FIGURES: dict[str, Figure] = {
 }
 """Column -> what it is of a run. The lower of `... us`, the higher of `.../s` is better."""
 
+_ANSWERS = ("answers/s", "CPU us/answer")
+_STREAMED = ("answers/s", "CPU us/chunk")
+_CHUNKS = ("CPU us/chunk", "transit p99 us")
 _REQUESTS = ("answers/s", "CPU us/answer", "p50 us", "p99 us", "upstream + load CPU %", "wrong")
 _BURSTS = ("answers/s", "chunks/s", "CPU us/chunk", "first p50 us", "first p99 us", "upstream + load CPU %", "wrong")
 _PACED = (
@@ -128,14 +145,29 @@ _FIRST = ("answers/s", "CPU us/answer", "first p50 us", "first p99 us", "p99 us"
 
 SCENARIOS: Sequence[Scenario] = (
     Scenario(
-        name="json-1", group="requests", title="One answer at a time", figures=_REQUESTS, connections=1, stream=False
+        name="json-1",
+        group="requests",
+        title="One answer at a time",
+        figures=_REQUESTS,
+        ratios=_ANSWERS,
+        connections=1,
+        stream=False,
     ),
-    Scenario(name="json-64", group="requests", title="64 connections", figures=_REQUESTS, connections=64, stream=False),
+    Scenario(
+        name="json-64",
+        group="requests",
+        title="64 connections",
+        figures=_REQUESTS,
+        ratios=_ANSWERS,
+        connections=64,
+        stream=False,
+    ),
     Scenario(
         name="burst-100",
         group="bursts",
         title="Streams of 100 chunks in one burst",
         figures=_BURSTS,
+        ratios=_STREAMED,
         connections=16,
         chunks=100,
     ),
@@ -144,6 +176,7 @@ SCENARIOS: Sequence[Scenario] = (
         group="bursts",
         title="First token: 100 connections, streams of 20 chunks at 20/s",
         figures=_FIRST,
+        ratios=("first p50 us", "CPU us/answer"),
         connections=100,
         chunks=20,
         rate=20,
@@ -154,9 +187,11 @@ SCENARIOS: Sequence[Scenario] = (
         group="offered",
         title="64,000 chunks/s offered: 640 streams at 100/s",
         figures=_PACED,
+        ratios=("chunks/s", "CPU us/chunk"),
         connections=640,
         rate=100,
         ramp=1.0,
+        fewer=1,
     ),
     *(
         Scenario(
@@ -164,9 +199,11 @@ SCENARIOS: Sequence[Scenario] = (
             group="paced",
             title=f"{count:,} stream{'s' * (count > 1)} at 20 chunks/s",
             figures=_PACED,
+            ratios=_CHUNKS,
             connections=count,
             rate=20,
             ramp=1.0,
+            fewer=int(count in (1, 300)),
         )
         for count in (1, 100, 300, 1000)
     ),
@@ -175,47 +212,57 @@ SCENARIOS: Sequence[Scenario] = (
         group="prompts",
         title="Prompts of 100 kB",
         figures=_REQUESTS,
+        ratios=_ANSWERS,
         connections=8,
         stream=False,
         prompt=100_000,
+        fewer=1,
     ),
     Scenario(
         name="prompt-1m",
         group="prompts",
         title="Prompts of 1 MB",
         figures=_REQUESTS,
+        ratios=_ANSWERS,
         connections=8,
         stream=False,
         prompt=1_000_000,
+        fewer=1,
     ),
     Scenario(
         name="tls-json",
         group="tls",
         title="TLS upstream, 64 connections",
         figures=_REQUESTS,
+        ratios=_ANSWERS,
         connections=64,
         stream=False,
         tls=True,
+        fewer=1,
     ),
     Scenario(
         name="tls-paced-100",
         group="tls",
         title="TLS upstream, 100 streams at 20 chunks/s",
         figures=_PACED,
+        ratios=_CHUNKS,
         connections=100,
         rate=20,
         ramp=1.0,
         tls=True,
+        fewer=1,
     ),
     Scenario(
         name="stalled-1000",
         group="stalled",
         title="1,000 clients that stop reading, 20 MB offered to each",
         figures=("RSS MB", "CPU %", "wrong"),
+        ratios=("RSS MB",),
         connections=1000,
         chunks=60000,
         ramp=1.0,
         stall=True,
+        fewer=1,
     ),
 )
 

@@ -3,44 +3,50 @@
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from bench.certificate import write_certificate
 from bench.comparing import FEW_OBSERVERS, OBSERVERS, compare, extras, kinds, without, without_keys
-from bench.contestants import direct, peers
-from bench.gateways import Variant, World, gateways
-from bench.inside.turns import lasts, turns
+from bench.contestants import SLOW, SUITED, contesting, direct
+from bench.gateways import Variant, World, serving
+from bench.inside.turns import ROUNDS, lasts, turns
 from bench.machine import Cores
+from bench.page import CONTEST, NEEDS, PLUGINS, PROFILE
 from bench.profiling import PROFILED, profile_tables
-from bench.report import Table, comparison_table, scenario_table
+from bench.report import Table, comparison_table, scenario_table, summary_table
 from bench.rounds import Progress, Rounds
 from bench.scenarios import COMPARED, COMPARING, OBSERVING, OPEN, OPENING, SCENARIOS, Pace, Scenario
 from bench.starting import starting_table
 from bench.target import Unavailable
 from bench.tools import ToolMissing, Upstream
 
-OWN_GROUPS = ("startup", "workers", "profile", "plugins", "extras", "observers", "observers-inside")
-"""What is measured of our gateway only; its profile beside the bare forwarder's where that is measured, too."""
-GROUPS = (*dict.fromkeys(scenario.group for scenario in SCENARIOS), *OWN_GROUPS)
+GROUPS = (
+    *dict.fromkeys(scenario.group for scenario in SCENARIOS),
+    *("startup", "workers", "profile", "plugins", "extras", "observers", "observers-inside"),
+)
+"""The last are measured of our gateway only; its profile beside the bare forwarder's where that is measured, too."""
+WHOLE = tuple(group for group in GROUPS if not group.startswith("observers"))
+"""What a whole run measures: `extras` has ten observers, too."""
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
 """What a quick run measures."""
-SHORTER = tuple(group for group in GROUPS if group not in ("plugins", "extras", "observers-inside"))
-"""What a short run measures."""
-_ROUNDS = 2
-_MOST_ROUNDS = 3
-"""How many more rounds comparisons take than scenarios."""
-_STARTING = 5.0
-"""Seconds around the streams that a start is measured with."""
-_FOR_WORKERS = 2
-"""Scenarios in which workers are compared."""
+_STARTING = 2.5
+"""About the seconds until a gateway has its database, has started and rests."""
+_SLOWER = 5.0
+"""About the seconds that the last answers of a slow contestant take longer."""
+_ROUNDS = 3
+"""How many times more rounds comparisons take than scenarios."""
+_FOR_WORKERS = tuple(scenario for scenario in SCENARIOS if scenario.name in ("json-64", "burst-100"))
 
 
 class Job(msgspec.Struct, frozen=True):
     """Something that will be measured, and about how many seconds it takes."""
 
+    section: str
+    title: str
     seconds: float
     tables: Callable[[], Iterator[Table]]
 
@@ -58,65 +64,86 @@ class Session:
         """What was asked for and could not be measured, with the reason."""
 
     def run(self, wanted: Sequence[str], surfaces: Sequence[str], contestants: Sequence[str]) -> Iterator[Table]:
-        """Measure the groups and scenarios that are wanted; their tables, as they are ready."""
+        """Print the plan, and measure the groups and scenarios that are wanted; their tables, as they are ready."""
         served = self._served(surfaces)
         jobs = [*self._contests(wanted, served, contestants), *self._own(wanted, served)]
         if "profile" in wanted:
             jobs.append(self._profiled(served[:1], [name for name in contestants if name == "bare"]))
+        jobs += self._plugins(wanted, served)
+        for job in jobs:
+            print(f"{job.seconds / 60:5.1f} min  {job.title}", file=sys.stderr)
         seconds = sum(job.seconds for job in jobs)
-        print(f"about {seconds / 60:.0f} min", file=sys.stderr)
+        print(f"{seconds / 60:5.1f} min  in all", file=sys.stderr)
         self._progress = Progress(seconds)
         for job in jobs:
-            yield from job.tables()
+            for table in job.tables():
+                yield msgspec.structs.replace(table, section=job.section)
 
     def _contests(self, wanted: Sequence[str], served: Sequence[str], contestants: Sequence[str]) -> Iterator[Job]:
         chosen = [scenario for scenario in SCENARIOS if {scenario.name, scenario.group} & set(wanted)]
         if not self._world.tls_url:
             chosen = [scenario for scenario in chosen if not scenario.tls]
-        if chosen:
-            plain = len(served) + 1 + len(contestants)
-            runs = [scenario.lasts(self._pace) * (len(served) if scenario.tls else plain) for scenario in chosen]
-            yield Job(sum(runs) * self._pace.repeats, lambda: self._contest(chosen, served, contestants))
+        if not chosen:
+            return
+        slow = [name for name in contestants if name in SLOW]
+        seconds = _STARTING * (1 + len(contestants))
+        for scenario in chosen:
+            many = len(served) if scenario.tls else len(served) + 1 + len(contestants) - len(slow)
+            one, few = scenario.lasts(self._pace), len(slow) * (scenario.name in SUITED)
+            seconds += scenario.repeats(self._pace) * (one * many + (one + _SLOWER) * few)
+        if any(scenario.name not in SUITED for scenario in chosen):
+            self.missing += [f"{name} but in {', '.join(SUITED)}: it is too slow to tell more" for name in slow]
+        yield Job(CONTEST, "the contestants in turn", seconds, lambda: self._contest(chosen, served, contestants))
 
     def _own(self, wanted: Sequence[str], served: Sequence[str]) -> Iterator[Job]:
         surface, repeats = served[0], self._pace.repeats
         if "startup" in wanted:
-            seconds = repeats * (OPEN.lasts(OPENING) + _STARTING)
-            yield Job(seconds, lambda: iter([starting_table(self._world, surface, repeats, self._rounds)]))
+            seconds = repeats * (OPEN.lasts(OPENING) + 2 * _STARTING)
+            yield Job(
+                NEEDS, "start", seconds, lambda: iter([starting_table(self._world, surface, repeats, self._rounds)])
+            )
         if "workers" in wanted:
-            yield Job(_FOR_WORKERS * 2 * repeats * SCENARIOS[1].lasts(self._pace), lambda: self._workers(surface))
+            runs = [scenario.lasts(self._pace) * scenario.repeats(self._pace) for scenario in _FOR_WORKERS]
+            yield Job(NEEDS, "two workers", 2 * sum(runs) + 3 * _STARTING, lambda: self._workers(surface))
+
+    def _plugins(self, wanted: Sequence[str], served: Sequence[str]) -> Iterator[Job]:
+        surface = served[0]
+        few = partial(self._inside, starts=max(1, self._pace.repeats - 1), rounds=ROUNDS // 2)
         if "plugins" in wanted:
-            yield self._comparing("Without one of the default plugins", without(), surface)
+            yield few("Without one of the default plugins", without(), [surface])
+            yield self._comparing("Without one of the default plugins, the whole process", without(), surface)
             if "custom" in served:
-                yield self._comparing("Without keys", without_keys(), "custom")
+                yield few("Without keys", without_keys(), ["custom"])
+                yield self._comparing("Without keys, the whole process", without_keys(), "custom")
         if "extras" in wanted:
             for kind in kinds():
-                yield self._comparing(f"Plugins that do nothing: {kind.replace('_', ' ')}", extras(kind), surface)
+                yield few(f"Plugins that do nothing: {kind.replace('_', ' ')}", extras(kind), [surface])
         if "observers" in wanted or "observers-inside" in wanted:
-            yield self._inside("Observers that do nothing, inside the process", FEW_OBSERVERS, served)
+            yield self._inside("Observers that do nothing", FEW_OBSERVERS, served, self._pace.repeats)
         if "observers" in wanted:
             for one in served:
                 variants = OBSERVERS if one == surface else FEW_OBSERVERS
-                yield self._comparing(f"Observers that do nothing, {one}", variants, one, OBSERVING, _MOST_ROUNDS)
+                yield self._comparing(f"Observers that do nothing, the whole process, {one}", variants, one, OBSERVING)
 
     def _profiled(self, surfaces: Sequence[str], contestants: Sequence[str]) -> Job:
         runs = [scenario.lasts(self._pace) for scenario in PROFILED]
 
         def tables() -> Iterator[Table]:
             rounds = self._rounds(self._pace)
-            with ExitStack() as stack:
-                targets = stack.enter_context(gateways(self._world, [Variant()], surfaces))
+            with rounds.field() as field:
                 try:
-                    targets += [stack.enter_context(peers()[name](self._world)) for name in contestants]
-                    yield from profile_tables(targets, rounds, self._world.folder)
+                    field.enter(partial(serving, self._world, Variant(), surfaces))
+                    for name in contestants:
+                        field.enter(partial(contesting, name, self._world))
+                    yield from profile_tables(field, rounds, self._world.folder)
                 except Unavailable as error:
                     self.missing.append(f"profile: {error}")
 
-        return Job(sum(runs) * (1 + len(contestants)), tables)
+        return Job(PROFILE, "profiles", (sum(runs) + _STARTING) * (1 + len(contestants)), tables)
 
     def _served(self, surfaces: Sequence[str]) -> Sequence[str]:
         """Those of the surfaces that the gateway has."""
-        with gateways(self._world, [Variant("asked")], surfaces) as targets:
+        with serving(self._world, Variant("asked"), surfaces) as targets:
             served = [one for one in surfaces if f"asked {one}" in {target.name for target in targets}]
         self.missing += [f"gateway {one}: not served" for one in surfaces if one not in served]
         if not served:
@@ -130,35 +157,35 @@ class Session:
         self, chosen: Sequence[Scenario], surfaces: Sequence[str], contestants: Sequence[str]
     ) -> Iterator[Table]:
         rounds = self._rounds(self._pace)
-        with ExitStack() as stack:
-            targets = stack.enter_context(gateways(self._world, [Variant()], surfaces))
-            ours = targets[0].name
-            targets.append(direct(self._world, self._upstreams[False]))
+        with rounds.field() as field:
+            ours = field.enter(partial(serving, self._world, Variant(), surfaces))[0].name
+            field.enter(lambda: nullcontext([direct(self._world, self._upstreams[False])]))
             for name in contestants:
                 try:
-                    targets.append(stack.enter_context(peers()[name](self._world)))
+                    field.enter(partial(contesting, name, self._world))
                 except Unavailable as error:
                     self.missing.append(f"{name}: {error}")
-            rounds.run(chosen, targets)
-            names = [target.name for target in targets]
+            rounds.run(chosen, field)
+            names = [target.name for target in field.targets]
+        yield summary_table(chosen, rounds, names, ours)
         for scenario in chosen:
             yield scenario_table(scenario, rounds, names, ours)
 
     def _workers(self, surface: str) -> Iterator[Table]:
         """Two workers on both cores, where upstream and load are too: told for information."""
-        chosen = [scenario for scenario in SCENARIOS if scenario.name in ("json-64", "burst-100")]
         world = msgspec.structs.replace(self._world, cores=self._cores.together)
         rounds = self._rounds(self._pace)
-        with gateways(world, [Variant("1 worker"), Variant("2 workers", workers=2)], [surface]) as targets:
-            rounds.run(chosen, targets)
-            for scenario in chosen:
-                table = scenario_table(scenario, rounds, [target.name for target in targets], targets[0].name)
-                yield Table(f"{table.title}, all on both cores", table.columns, table.rows)
+        with rounds.field() as field:
+            for variant in (Variant("1 worker"), Variant("2 workers", workers=2)):
+                field.enter(partial(serving, world, variant, [surface]))
+            rounds.run(_FOR_WORKERS, field)
+            names = [target.name for target in field.targets]
+        for scenario in _FOR_WORKERS:
+            table = scenario_table(scenario, rounds, names, names[0])
+            yield msgspec.structs.replace(table, title=f"{table.title}, all on both cores")
 
-    def _comparing(
-        self, title: str, variants: Sequence[Variant], surface: str, pace: Pace = COMPARING, more: int = _ROUNDS
-    ) -> Job:
-        pace = msgspec.structs.replace(pace, repeats=self._pace.repeats * more)
+    def _comparing(self, title: str, variants: Sequence[Variant], surface: str, pace: Pace = COMPARING) -> Job:
+        pace = msgspec.structs.replace(pace, repeats=self._pace.repeats * _ROUNDS)
         runs = sum(scenario.lasts(pace) for scenario in COMPARED) * pace.repeats
 
         def tables() -> Iterator[Table]:
@@ -167,18 +194,18 @@ class Session:
             except Unavailable as error:
                 self.missing.append(f"{title}: {error}")
 
-        return Job(len(variants) * runs, tables)
+        return Job(PLUGINS, title, len(variants) * (runs + _STARTING), tables)
 
-    def _inside(self, title: str, variants: Sequence[Variant], surfaces: Sequence[str]) -> Job:
-        starts = self._pace.repeats
-
+    def _inside(
+        self, title: str, variants: Sequence[Variant], surfaces: Sequence[str], starts: int, rounds: int = ROUNDS
+    ) -> Job:
         def tables() -> Iterator[Table]:
             try:
-                yield from turns(title, self._world, variants, surfaces, starts, self._progress)
+                yield from turns(title, self._world, variants, surfaces, starts, self._progress, rounds)
             except Unavailable as error:
                 self.missing.append(f"{title}: {error}")
 
-        return Job(lasts(variants, surfaces, starts), tables)
+        return Job(PLUGINS, f"{title}, inside the process", lasts(variants, surfaces, starts, rounds), tables)
 
 
 @contextmanager

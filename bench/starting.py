@@ -52,7 +52,7 @@ def starting_table(world: World, surface: str, repeats: int, rounds_of: Callable
             time.sleep(_IDLE)
             resident.append(resident_mb(server.pids))
             rounds = rounds_of(OPENING)
-            rounds.run([OPEN], targets)
+            rounds.measure(OPEN, targets[0])
             opened = rounds.figure(OPEN, targets[0].name, "RSS MB")
             assert opened is not None
             for_a_stream.append((opened.median - resident[-1]) * 1024 / OPEN.connections)

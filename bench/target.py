@@ -1,10 +1,12 @@
 """What can be measured: a running server that forwards chat completions to the upstream."""
 
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -43,6 +45,10 @@ class Target(msgspec.Struct, frozen=True):
     """It writes events anew: only the text in them is compared."""
     tls: bool = False
     """It can reach the upstream that speaks TLS."""
+    only: tuple[str, ...] = ()
+    """It takes part in these scenarios only; empty: in all."""
+    shared: bool = False
+    """The others need its process, too: it is never stopped."""
 
     def request(self, ask: Ask) -> bytes:
         """The request as it goes over the wire."""
@@ -120,9 +126,19 @@ def started(
     try:
         yield Server(process, log, launched)
     finally:
+        children = family(process.pid)[1:] if process.poll() is None else ()
+        process.send_signal(signal.SIGCONT)  # who is stopped would not end
+        _send(signal.SIGCONT, children)
         process.terminate()
         try:
             process.wait(_STOP_LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _send(signal.SIGKILL, children)  # those it has left behind
+
+
+def _send(number: signal.Signals, pids: Sequence[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -14,10 +14,15 @@ HERE = Path(__file__).parent
 _LIMIT = 900.0
 
 
+def is_installed(name: str) -> bool:
+    """Whether the contestant was installed before."""
+    return (BUILD / "peers" / name / "installed").exists()
+
+
 def venv_with(name: str, *packages: str) -> Path:
     """The `bin` of a virtual environment that has these packages."""
     folder = BUILD / "peers" / name
-    if not (folder / "installed").exists():
+    if not is_installed(name):
         shutil.rmtree(folder, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(folder)])
         _run([str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q", *packages])
@@ -30,7 +35,7 @@ def npm_with(name: str, package: str) -> Path:
     if shutil.which("npm") is None:
         raise Unavailable("npm is not there: apt-get install npm")
     folder = BUILD / "peers" / name
-    if not (folder / "installed").exists():
+    if not is_installed(name):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), package])

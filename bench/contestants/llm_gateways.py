@@ -34,7 +34,7 @@ def tensorzero(world: World) -> Iterator[Target]:
     """TensorZero's gateway as its wheel holds it, without its database."""
     python = venv_with("tensorzero", TENSORZERO) / "python"
     folder = world.folder / "tensorzero"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     models = "".join(_TENSORZERO_MODEL.format(name=name, base_url=world.base_url) for name in world.models)
     config = folder / "tensorzero.toml"
     config.write_text(f"[gateway]\nobservability.enabled = false\n{models}", "utf-8")
@@ -50,7 +50,7 @@ def litellm(world: World) -> Iterator[Target]:
     program = venv_with("litellm", LITELLM) / "litellm"
     # It imports what lies two folders above the current one before its own packages.
     folder, port = world.folder / "litellm" / "its" / "own", free_port()
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     models = "".join(_LITELLM_MODEL.format(name=name, base_url=world.base_url) for name in world.models)
     config = folder / "litellm.yaml"
     config.write_text(f"model_list:\n{models}litellm_settings: {{telemetry: false, num_retries: 0}}\n", "utf-8")

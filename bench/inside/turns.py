@@ -24,15 +24,11 @@ _ROUND_SECONDS = 0.04
 _START_SECONDS = 4.0
 _FILES = ("stream", "completion", "key", "order", "log")
 _FED = Path(__file__).with_name("fed.py")
-NOTE = (
-    "The real gateway in a process of its own, fed read by read from a request's arrival to ASGI's `send`, with the "
-    "upstream's own bytes; no socket, no egress, no uvicorn. CPU time of the event loop's thread in us"
-)
 
 
-def lasts(variants: Sequence[Variant], surfaces: Sequence[str], starts: int) -> float:
+def lasts(variants: Sequence[Variant], surfaces: Sequence[str], starts: int, rounds: int = ROUNDS) -> float:
     """About how many seconds `turns` takes."""
-    return len(variants) * starts * (_START_SECONDS + len(surfaces) * (ROUNDS + _WARM) * _ROUND_SECONDS)
+    return len(variants) * starts * (_START_SECONDS + len(surfaces) * (rounds + _WARM) * _ROUND_SECONDS)
 
 
 def turns(
@@ -55,7 +51,7 @@ def turns(
                 for window in WINDOWS:
                     for number in range(-_WARM, rounds):
                         _take_turn(number, running, surface, window, found)
-        took = f"{time.monotonic() - began:.1f} s; {progress.took(lasts(variants, surfaces, 1))}"
+        took = f"{time.monotonic() - began:.1f} s; {progress.took(lasts(variants, surfaces, 1, rounds))}"
         print(f"{start + 1}/{starts} inside, {', '.join(surfaces)} ({took})", file=sys.stderr)
     titles = [window.title for window in WINDOWS]
     for surface in surfaces:
@@ -69,7 +65,8 @@ def turns(
             for name in others
         }
         spreads = {base: [Spread.of(values) for values in costs[base]]}
-        yield difference_table(f"{title}, {surface}", titles, spreads, more, NOTE)
+        note = f"The event loop's thread. Started {starts} times, {rounds} turns each time."
+        yield difference_table(f"{title}, {surface}", titles, spreads, more, note)
 
 
 def _take_turn(
@@ -131,7 +128,7 @@ def _process(world: World, variant: Variant) -> Iterator[_Process]:
     with process:  # it ends with its stdin
         running = _Process(process, log)
         active = running.line().split()
-        wanted = {*shipped(), *(file.stem for file in made.plugins)}
+        wanted = {*shipped(), *(file.stem for file in made.plugins)} - set(variant.off)
         if missing := wanted - set(active):
             raise Unavailable(f"the gateway runs without {', '.join(sorted(missing))}")
         yield running

@@ -27,7 +27,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 WINDOWS = (
-    Window("Per request", units=10),
+    Window("Per request", units=20),
     Window("Per chunk, one event a read", together=1),
     Window("Per chunk, twenty events a read", together=20),
 )
