@@ -62,10 +62,9 @@ class UsageStore:
         if not records:
             return
         # One parameter, which the database takes apart: SQLAlchemy's rows would hold the event loop up for 25 us each.
-        dialect = self._database.engine.dialect.name
-        told = _told(records, dialect)
         async with self._database.change() as connection:
-            await connection.execute(_adding(dialect), {"records": told})
+            dialect = connection.dialect.name
+            await connection.execute(_adding(dialect), {"records": _told(records, dialect)})
 
     async def sums(self, by: Group, *, since: datetime | None = None, until: datetime | None = None) -> list[Sum]:
         """What was consumed between two times, by group; the dearest first, days in order."""
