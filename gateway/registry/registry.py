@@ -148,6 +148,9 @@ class Registry:
             self._listener = Listener(parsed, self._heard.set)
 
     async def _watch(self) -> None:
+        if self.is_open:  # what it opened with was read just now: to ask again at once would be a part of every start
+            await self._keep()
+            await self._wait()
         while not self._closing:
             try:
                 # The first time it may have to be migrated.
