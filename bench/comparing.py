@@ -23,6 +23,9 @@ OBSERVERS = (
 FEW_OBSERVERS = OBSERVERS[:3]
 _NEEDED = ("chatbot_ui", "openai", "registry")
 """Default plugins that the requests of the comparison need."""
+_PROVIDERS = ("anthropic", "azure", "bedrock", "cohere", "gemini", "ollama")
+"""Those that speak to other upstreams than the comparison's."""
+_ALL = Variant("all defaults")
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -62,8 +65,22 @@ def kinds() -> Sequence[str]:
 
 def without() -> tuple[Variant, ...]:
     """With all default plugins, and without each that a request can do without."""
-    spared = [name for name in shipped() if name not in (*_NEEDED, "keys")]
-    return (Variant("all defaults"), *(Variant(f"without {name}", off=(name,)) for name in spared))
+    return (_ALL, *(_without(name) for name in _spared()))
+
+
+def without_working() -> tuple[Variant, ...]:
+    """The same, with the providers that nobody asks left out together: no request calls them."""
+    unasked = tuple(name for name in _spared() if name in _PROVIDERS)
+    others = (_without(name) for name in _spared() if name not in _PROVIDERS)
+    return (_ALL, Variant("without other providers", off=unasked), *others)
+
+
+def _spared() -> Sequence[str]:
+    return [name for name in shipped() if name not in (*_NEEDED, "keys")]
+
+
+def _without(name: str) -> Variant:
+    return Variant(f"without {name}", off=(name,))
 
 
 def without_keys() -> tuple[Variant, ...]:

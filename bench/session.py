@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bench.certificate import write_certificate
-from bench.comparing import FEW_OBSERVERS, OBSERVERS, compare, extras, kinds, without, without_keys
+from bench.comparing import FEW_OBSERVERS, OBSERVERS, compare, extras, kinds, without, without_keys, without_working
 from bench.contestants import SLOW, SUITED, contesting, direct
 from bench.gateways import Variant, World, serving
 from bench.inside.turns import ROUNDS, lasts, turns
@@ -35,7 +35,7 @@ HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "start
 """What a quick run measures."""
 _STARTING = 2.5
 """About the seconds until a gateway has its database, has started and rests."""
-_SLOWER = 5.0
+_SLOWER = 2.5
 """About the seconds that the last answers of a slow contestant take longer."""
 _ROUNDS = 3
 """How many times more rounds comparisons take than scenarios."""
@@ -111,7 +111,7 @@ class Session:
         few = partial(self._inside, starts=max(1, self._pace.repeats - 1), rounds=ROUNDS // 2)
         if "plugins" in wanted:
             yield few("Without one of the default plugins", without(), [surface])
-            yield self._comparing("Without one of the default plugins, the whole process", without(), surface)
+            yield self._comparing("Without one of the default plugins, the whole process", without_working(), surface)
             if "custom" in served:
                 yield few("Without keys", without_keys(), ["custom"])
                 yield self._comparing("Without keys, the whole process", without_keys(), "custom")
