@@ -46,7 +46,7 @@ def summary_table(scenarios: Sequence[Scenario], rounds: Rounds, names: Sequence
 
 def _summed(scenario: Scenario, rounds: Rounds, name: str, ours: str, figure: str) -> str:
     spread = rounds.figure(scenario, name, figure)
-    if spread is None:
+    if spread is None or spread.median != spread.median:
         return "-"
     ratio = "" if name == ours else f" ({_ratio(spread, rounds.figure(scenario, ours, figure))})"
     return f"{_number(spread.median, 1)}{ratio}{'*' if rounds.trouble(scenario, name) else ''}"
