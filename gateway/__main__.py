@@ -1,5 +1,16 @@
-"""`python -m gateway`, for where the command is not on the path."""
+"""The command `gateway`; `python -m gateway` where that is not on the path."""
 
-from gateway.cli import main
+import sys
 
-main(prog_name="gateway")
+
+def main() -> None:
+    """Run the command line. Loading it takes a moment, and whoever interrupts that has interrupted the command."""
+    try:
+        from gateway.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run(prog_name="gateway")
+
+
+if __name__ == "__main__":
+    main()
