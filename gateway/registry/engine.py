@@ -17,6 +17,8 @@ from gateway.registry.errors import DatabaseUnavailable
 from gateway.registry.tables import SCHEMA
 
 if TYPE_CHECKING:
+    import sqlite3
+
     import aiosqlite
 
 _BUSY_SECONDS = 15.0
@@ -88,6 +90,31 @@ class _Embedded(AsyncEngine):
                 await asyncio.to_thread(thread.join, _LINGER)
 
 
+class _Opened:
+    """Opens SQLite's file in a connection's thread. aiosqlite forgets what is open when its caller has left."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._made: sqlite3.Connection | None = None
+        self._given_up = False
+
+    def __call__(self) -> "sqlite3.Connection":
+        import sqlite3
+
+        made = self._made = sqlite3.connect(
+            self._path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
+        )
+        if self._given_up:
+            made.close()
+        return made
+
+    def give_up(self) -> None:
+        """Close it, or let the thread do it: one of the two sees what the other did."""
+        self._given_up = True
+        if self._made is not None:
+            self._made.close()
+
+
 def _sqlite(url: URL) -> AsyncEngine:
     path = Path(url.database or "")
     try:
@@ -105,11 +132,16 @@ def _sqlite(url: URL) -> AsyncEngine:
     threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
     async def connect() -> aiosqlite.Connection:
-        opening = aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+        opened = _Opened(path)
+        opening = aiosqlite.Connection(opened, iter_chunk_size=64)
         opening._thread.daemon = True  # as SQLAlchemy does: nobody's exit waits for a statement
         threads.add(opening._thread)
         try:
             connection = await opening
+        except BaseException:
+            opened.give_up()
+            raise
+        try:
             await _prepare(connection)
         except BaseException:
             opening.stop()

@@ -52,6 +52,44 @@ def test_closing_waits_for_a_connection_whose_opening_was_cancelled(tmp_path, mo
     assert failed == []
 
 
+@pytest.mark.parametrize("cancelled", ["while it opens", "when it is open"])
+def test_a_connection_whose_opening_was_cancelled_is_closed(cancelled, tmp_path, monkeypatch, failed):
+    opening, may_open, is_open, real = threading.Event(), threading.Event(), threading.Event(), sqlite3.connect
+    left: set[int] = set()
+
+    class Counted(sqlite3.Connection):
+        def close(self):
+            left.discard(id(self))
+            super().close()
+
+    def connect(*arguments, **named):
+        opening.set()
+        may_open.wait(30)
+        made = real(*arguments, **named, factory=Counted)
+        left.add(id(made))
+        is_open.set()
+        return made
+
+    async def main() -> None:
+        engine = create_engine(parse_url(f"sqlite:///{tmp_path}/registry.db"))
+        asking = asyncio.create_task(engine.connect().start())
+        await asyncio.to_thread(opening.wait, 30)
+        if cancelled == "when it is open":
+            may_open.set()
+            is_open.wait(30)  # no turn of the loop, which would hand the connection over
+        asking.cancel()
+        await asyncio.wait([asking])
+        may_open.set()
+        await engine.dispose()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
+        asyncio.run(main())
+    assert is_open.is_set()
+    assert not left
+    assert failed == []
+
+
 class SlowToClose(sqlite3.Connection):
     def close(self):
         time.sleep(0.2)
