@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def _getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
 @get("/probe", opt={"public": True})
 async def probe() -> dict[str, int]:
     """What the process holds."""
-    return {"tasks": len(asyncio.all_tasks()), "descriptors": len(os.listdir("/proc/self/fd")), "rss": _memory()}
+    files = _open_files()
+    database = sum(name.startswith("gateway.db") for name in files)
+    tasks = len(asyncio.all_tasks())
+    return {"tasks": tasks, "descriptors": len(files), "of the database": database, "rss": _memory()}
 
 
 @get("/probe/heap", opt={"public": True}, sync_to_thread=False)
@@ -69,6 +73,14 @@ def heap() -> dict[str, int]:
     gc.collect()
     generations = sum(isinstance(one, Generation) for one in gc.get_objects())
     return {"blocks": sys.getallocatedblocks(), "generations": generations}
+
+
+def _open_files() -> list[str]:
+    names = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            names.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+    return names
 
 
 def _memory() -> int:
