@@ -68,7 +68,7 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     return seconds
 
 
-def resident_mb(pids: Sequence[int]) -> float:
+def resident_mib(pids: Sequence[int]) -> float:
     """The memory these processes hold."""
     kilobytes = 0
     for pid in pids:

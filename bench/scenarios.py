@@ -116,7 +116,7 @@ FIGURES: dict[str, Figure] = {
     "first p99 us": lambda sample: sample.first.p99,
     "transit p50 us": lambda sample: sample.transit.p50,
     "transit p99 us": lambda sample: sample.transit.p99,
-    "RSS MB": lambda sample: sample.watched["server"].rss_kb / 1024,
+    "RSS MiB": lambda sample: sample.watched["server"].rss_kb / 1024,
     "CPU %": lambda sample: sample.watched["server"].cpu_ns / sample.seconds / 1e7,
     "upstream + load CPU %": lambda sample: (
         (sample.watched["upstream"].cpu_ns + sample.watched["load"].cpu_ns) / sample.seconds / 1e7
@@ -137,7 +137,7 @@ _PACED = (
     "first p99 us",
     "transit p50 us",
     "transit p99 us",
-    "RSS MB",
+    "RSS MiB",
     "CPU %",
     "wrong",
 )
@@ -256,8 +256,8 @@ SCENARIOS: Sequence[Scenario] = (
         name="stalled-1000",
         group="stalled",
         title="1,000 clients that stop reading, 20 MB offered to each",
-        figures=("RSS MB", "CPU %", "wrong"),
-        ratios=("RSS MB",),
+        figures=("RSS MiB", "CPU %", "wrong"),
+        ratios=("RSS MiB",),
         connections=1000,
         chunks=60000,
         ramp=1.0,
@@ -268,7 +268,7 @@ SCENARIOS: Sequence[Scenario] = (
 
 OPENING = Pace(1.0, 0.2, 1)
 OPEN = Scenario(
-    name="open-1000", group="", title="Open streams", figures=("RSS MB", "CPU %"), connections=1000, rate=2, ramp=2.0
+    name="open-1000", group="", title="Open streams", figures=("RSS MiB", "CPU %"), connections=1000, rate=2, ramp=2.0
 )
 """Streams that are open and say little: what they hold."""
 SHORT = Scenario(name="short", group="", title="Per request", figures=("CPU us/answer",), connections=8, stream=False)

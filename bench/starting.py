@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from bench.gateways import Variant, World, running, targets_of
-from bench.machine import pinned, resident_mb
+from bench.machine import pinned, resident_mib
 from bench.report import Table, shown
 from bench.rounds import Rounds, Spread
 from bench.scenarios import OPEN, OPENING, Pace
@@ -50,19 +50,19 @@ def starting_table(world: World, surface: str, repeats: int, rounds_of: Callable
             _first_answer(targets[0].port, request)
             ready.append(time.monotonic() - launched)
             time.sleep(_IDLE)
-            resident.append(resident_mb(server.pids))
+            resident.append(resident_mib(server.pids))
             rounds = rounds_of(OPENING)
             rounds.measure(OPEN, targets[0])
-            opened = rounds.figure(OPEN, targets[0].name, "RSS MB")
+            opened = rounds.figure(OPEN, targets[0].name, "RSS MiB")
             assert opened is not None
             for_a_stream.append((opened.median - resident[-1]) * 1024 / OPEN.connections)
         took = f"({time.monotonic() - started:.1f} s)"
-        print(f"{number + 1}/{repeats} start: {ready[-1]:.2f} s, {resident[-1]:.1f} MB {took}", file=sys.stderr)
+        print(f"{number + 1}/{repeats} start: {ready[-1]:.2f} s, {resident[-1]:.1f} MiB {took}", file=sys.stderr)
     row = [f"gateway {surface}", shown(Spread.of(ready), 2), shown(Spread.of(resident))]
     row.append(shown(Spread.of(for_a_stream)))
     floor = ["its libraries, imported"]
     floor += [shown(Spread.of([took for took, _ in alone]), 2), shown(Spread.of([held for _, held in alone])), "-"]
-    heads = ["", "s to the first answer", "RSS MB idle", f"kB for each of {OPEN.connections:,} streams"]
+    heads = ["", "s to the first answer", "RSS MiB idle", f"KiB for each of {OPEN.connections:,} streams"]
     return Table("Start", heads, [row, floor])
 
 
@@ -77,7 +77,7 @@ def _libraries(world: World) -> tuple[float, float]:
         assert process.stdout is not None
         process.stdout.readline()
         took = time.monotonic() - launched
-        held = resident_mb([process.pid])
+        held = resident_mib([process.pid])
         process.stdin.write(b"\n")
     return took, held
 
