@@ -6,6 +6,8 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from gateway.registry.postgres import behind_pgbouncer
+
 
 class DatabaseProxy:
     """An async context manager: a TCP port on loopback before a PostgreSQL. `url` leads through it."""
@@ -23,7 +25,8 @@ class DatabaseProxy:
     @property
     def url(self) -> str:
         """The database's address by way of the proxy."""
-        through = self._real.set(host="127.0.0.1", port=self.port, query={})
+        pooled = {"pgbouncer": "true"} if behind_pgbouncer(self._real) else {}
+        through = self._real.set(host="127.0.0.1", port=self.port, query=pooled)
         return through.render_as_string(hide_password=False)
 
     async def away(self, seconds: float, *, silent: bool) -> None:
