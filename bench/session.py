@@ -216,14 +216,13 @@ def session(pace: Pace, cores: Cores) -> Iterator[Session]:
         plain = stack.enter_context(Upstream(cores.others))
         upstreams, tls_url, cert, missing = {False: plain.pid}, "", None, []
         try:
-            cert, key = write_certificate(folder)
-            tls = stack.enter_context(Upstream(cores.others, cert=cert, key=key))
-            tls_url, upstreams[True] = tls.base_url, tls.pid
+            authority, signed = write_certificate(folder)
+            tls = stack.enter_context(Upstream(cores.others, cert=signed, key=signed))
+            tls_url, upstreams[True], cert = tls.base_url, tls.pid, authority
         except ToolMissing:
             missing.append(
                 "TLS upstream: built without it (apt-get install libssl-dev, remove build/bench, then make bench-tools)"
             )
-            cert = None
         models = [scenario.model(pace) for scenario in SCENARIOS]
         models += [OPEN.model(OPENING)]
         models += [scenario.model(pace) for pace in (COMPARING, OBSERVING) for scenario in COMPARED]

@@ -123,16 +123,16 @@ def test_the_upstream_speaks_as_openai_does(upstream: Upstream) -> None:
 def test_the_upstream_behind_tls_says_the_same(bench_tools: None, tmp_path: Path) -> None:
     import ssl
 
-    cert, key = write_certificate(tmp_path)
+    authority, signed = write_certificate(tmp_path)
     try:
-        running = Upstream(CORES, cert=cert, key=key).__enter__()
+        running = Upstream(CORES, cert=signed, key=signed).__enter__()
     except ToolMissing:
         install = "needs OpenSSL's headers: apt-get install libssl-dev, remove build/bench, then make bench-tools"
         if os.environ.get("TEST_REQUIRE") == "all":
             pytest.fail(install)
         pytest.skip(install)
     try:
-        context = ssl.create_default_context(cafile=str(cert))
+        context = ssl.create_default_context(cafile=str(authority))
         body = b'{"model":"bench-300-0","stream":true}'
         with (
             socket.create_connection(("127.0.0.1", running.port), timeout=30) as plain,
