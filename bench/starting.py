@@ -20,14 +20,12 @@ _LIBRARIES = (
     "uvicorn",
     "uvloop",
     "httptools",
-    "sqlalchemy.ext.asyncio",
-    "aiosqlite",
+    "sqlalchemy.dialects.sqlite",
     "msgspec",
     "pluggy",
     "click",
     "pydantic",
-    "cryptography.hazmat.primitives.ciphers.aead",
-    "prometheus_client",
+    "cryptography.fernet",
 )
 """What a gateway with its default plugins on SQLite stands on: nothing of ours can start before these have."""
 

@@ -10,7 +10,7 @@ from gateway.cli.opened import running, settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from gateway.registry.connection import Engine
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def upgrade(revision: str) -> None:
     """
     from gateway.registry import migrations
 
-    async def run(engine: "AsyncEngine") -> str | None:
+    async def run(engine: "Engine") -> str | None:
         migrations.refuse_newer(await migrations.current(engine))
         await migrations.upgrade(engine, revision)
         return await migrations.current(engine)
@@ -47,7 +47,7 @@ def downgrade(revision: str) -> None:
     """
     from gateway.registry import migrations
 
-    async def run(engine: "AsyncEngine") -> str | None:
+    async def run(engine: "Engine") -> str | None:
         migrations.refuse_newer(await migrations.current(engine))
         await migrations.downgrade(engine, revision)
         return await migrations.current(engine)
@@ -79,7 +79,7 @@ def check() -> None:
     """
     from gateway.registry import migrations
 
-    async def run(engine: "AsyncEngine") -> list[str]:
+    async def run(engine: "Engine") -> list[str]:
         migrations.refuse_newer(await migrations.current(engine))
         return await migrations.check(engine)
 
@@ -88,7 +88,7 @@ def check() -> None:
     click.echo("The tables are what this program needs.", err=True)
 
 
-def _on_engine(action: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+def _on_engine(action: "Callable[[Engine], Awaitable[T]]") -> T:
     """Work on the database as it is, without migrating it first."""
     from gateway.registry.database import reaching
     from gateway.registry.engine import create_engine, parse_url

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.registry import migrations
 from gateway.registry.columns import Ciphertext
+from gateway.registry.connection import Connection, Engine
 from gateway.registry.declared import Declared, declared
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import DatabaseUnavailable, KeyringError, RegistryError
@@ -44,7 +44,7 @@ class Database:
     __slots__ = ("_settings", "declared", "engine", "index", "keyring", "keyring_file", "keyring_stamp")
 
     def __init__(
-        self, engine: AsyncEngine, keyring: Keyring, index: bytes, settings: "Settings", declared: Declared
+        self, engine: Engine, keyring: Keyring, index: bytes, settings: "Settings", declared: Declared
     ) -> None:
         self.engine = engine
         self.keyring = keyring
@@ -79,23 +79,23 @@ class Database:
         return cls(engine, keyring, index, settings, said)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """One transaction that sees one state of the database."""
-        level = "REPEATABLE READ" if self.engine.dialect.name == "postgresql" else None
-        async with reaching(self.engine), self.engine.connect() as connection:
-            if level:
-                connection = await connection.execution_options(isolation_level=level)
+        engine = self.engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        async with reaching(engine), engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[AsyncConnection]:
+    async def change(self) -> AsyncIterator[Connection]:
         """One writing transaction, committed at the end."""
         engine = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         async with reaching(self.engine), engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
-    async def sealing(self) -> AsyncIterator[AsyncConnection]:
+    async def sealing(self) -> AsyncIterator[Connection]:
         """A writing transaction for values that are sealed inside it: by the newest key, which stays in the keyring."""
         async with self.change() as connection:
             await self._lock_keys(connection, sa.func.pg_advisory_xact_lock_shared(_LOCK))
@@ -103,14 +103,14 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def changing_keys(self) -> AsyncIterator[AsyncConnection]:
+    async def changing_keys(self) -> AsyncIterator[Connection]:
         """A writing transaction while nobody else seals: for changes of the keyring, and of many values at once."""
         async with self.change() as connection:
             await self._lock_keys(connection, sa.func.pg_advisory_xact_lock(_LOCK))
             self._take_up()
             yield connection
 
-    async def _lock_keys(self, connection: AsyncConnection, lock: sa.Function[None]) -> None:
+    async def _lock_keys(self, connection: Connection, lock: sa.Function[None]) -> None:
         if self.engine.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
             await connection.execute(sa.select(lock))
 
@@ -142,7 +142,7 @@ class Database:
 
 
 @asynccontextmanager
-async def reaching(engine: AsyncEngine) -> AsyncIterator[None]:
+async def reaching(engine: Engine) -> AsyncIterator[None]:
     """Turn what a driver raises into `RegistryError`s without parameters or passwords."""
     try:
         yield
@@ -168,7 +168,7 @@ def read(settings: "Settings") -> Keyring | None:
     return read_keyring(settings.data_dir / NAME)
 
 
-async def _unlock(engine: AsyncEngine, settings: "Settings") -> tuple[Keyring, bytes]:
+async def _unlock(engine: Engine, settings: "Settings") -> tuple[Keyring, bytes]:
     keyring = read(settings)
     select = sa.select(secrets.c.value).where(secrets.c.name == _INDEX)
     async with engine.connect() as connection:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.registry import migrations
 from gateway.registry.columns import Ciphertext
+from gateway.registry.connection import Connection, Engine
 from gateway.registry.database import Database, reaching
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.errors import KeyringError, SchemaMismatch
@@ -53,7 +53,7 @@ async def take_in(
     incoming: Sequence[Incoming],
     told: Callable[[], object] = lambda: None,
     *,
-    then: Callable[[AsyncConnection], Awaitable[object]] | None = None,
+    then: Callable[[Connection], Awaitable[object]] | None = None,
 ) -> list[Placed]:
     """Add or update these models, all or none; `told` is called once for each.
 
@@ -112,7 +112,7 @@ def _is_there(url: sa.URL) -> bool:
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
-async def _is_in_use(engine: AsyncEngine) -> bool:
+async def _is_in_use(engine: Engine) -> bool:
     revision = await migrations.current(engine)
     if revision is None:
         return False
@@ -125,7 +125,7 @@ async def _is_in_use(engine: AsyncEngine) -> bool:
         return bool(await connection.scalar(sa.select(sa.func.count()).select_from(secrets)))
 
 
-async def _stored(connection: AsyncConnection) -> Stored:
+async def _stored(connection: Connection) -> Stored:
     return {row.id: row for row in (await connection.execute(sa.select(models))).all()}
 
 
@@ -185,7 +185,7 @@ def _plain(row: sa.Row[Any], column: str, keyring: Keyring) -> Any:
 
 
 async def _write(
-    connection: AsyncConnection,
+    connection: Connection,
     rows: Sequence[tuple[Incoming, Placed]],
     keyring: Keyring,
     told: Callable[[], object],

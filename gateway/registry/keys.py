@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.registry.connection import Connection
 from gateway.registry.database import Database
 from gateway.registry.errors import Conflict, InvalidValue, NotFound, RegistryError
 from gateway.registry.limits import LENGTHS, canonical_uuid, required
@@ -189,7 +189,7 @@ class KeyStore:
         }
 
 
-async def _insert(connection: AsyncConnection, values: dict[str, Any]) -> StoredKey:
+async def _insert(connection: Connection, values: dict[str, Any]) -> StoredKey:
     return _stored((await connection.execute(sa.insert(keys).values(values).returning(keys))).one())
 
 

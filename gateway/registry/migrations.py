@@ -7,13 +7,14 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gateway.registry.connection import Connection, Engine
 from gateway.registry.errors import RegistryError, SchemaMismatch
 from gateway.registry.tables import SCHEMA
 
@@ -30,7 +31,7 @@ _ASK_AGAIN: Final = 0.1
 _LOCK: Final = 0x67617465  # any number nobody else locks by; this one spells "gate"
 
 
-async def current(engine: AsyncEngine) -> str | None:
+async def current(engine: Engine) -> str | None:
     """The revision the tables are at; None before the first migration."""
     version = sa.Table(VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.Text), schema=SCHEMA)
     async with engine.connect() as connection:
@@ -43,7 +44,7 @@ async def current(engine: AsyncEngine) -> str | None:
         return revision
 
 
-async def ensure(engine: AsyncEngine, *, migrate: bool) -> None:
+async def ensure(engine: Engine, *, migrate: bool) -> None:
     """Migrate to `HEAD` where it is allowed and needed; `SchemaMismatch` where the tables stay others than ours."""
     revision = await current(engine)
     if revision == HEAD:
@@ -68,7 +69,7 @@ def refuse_newer(revision: str | None) -> None:
         )
 
 
-async def _fill(engine: AsyncEngine) -> None:
+async def _fill(engine: Engine) -> None:
     """Make the tables in a SQLite file that is empty; nothing where somebody was faster.
 
     Nothing is there to be migrated, and a first start that loads alembic takes half as long again, and 12 MB more.
@@ -80,19 +81,19 @@ async def _fill(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql(statement)
 
 
-async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
+async def upgrade(engine: Engine, revision: str = "head") -> None:
     """Run the migrations up to `revision` under the lock; does nothing when another process was faster."""
     async with locked(engine) as connection:
-        await connection.run_sync(_command, "upgrade", revision)
+        await connection.run_sync(partial(_command, name="upgrade", revision=revision))
 
 
-async def downgrade(engine: AsyncEngine, revision: str) -> None:
+async def downgrade(engine: Engine, revision: str) -> None:
     """Run the migrations down to `revision` (`-1`, `base` or a revision) under the lock."""
     async with locked(engine) as connection:
-        await connection.run_sync(_command, "downgrade", revision)
+        await connection.run_sync(partial(_command, name="downgrade", revision=revision))
 
 
-async def check(engine: AsyncEngine) -> list[str]:
+async def check(engine: Engine) -> list[str]:
     """How the tables in the database differ from those of this program; empty when they do not."""
     revision = await current(engine)
     if revision != HEAD:
@@ -102,7 +103,7 @@ async def check(engine: AsyncEngine) -> list[str]:
 
 
 @asynccontextmanager
-async def locked(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def locked(engine: Engine) -> AsyncIterator[Connection]:
     """One transaction that no other migrating process can be in, the schema made where there is none.
 
     The advisory lock ends with the transaction, so it works through a pooler in transaction mode. Who does not get it

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.registry.errors import DatabaseUnavailable
 from gateway.registry.tables import CHANNEL
@@ -14,6 +15,20 @@ POOLER_PORT: Final = 6543
 CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 30.0
 _IGNORED: Final = frozenset({"channel_binding", "gssencmode", "connect_timeout", "target_session_attrs"})
+
+
+def create_postgres_engine(url: URL) -> AsyncEngine:
+    """An engine for that address; nothing is opened yet. `DatabaseUnavailable` for options that nobody knows."""
+    return create_async_engine(
+        url.set(query={}),
+        connect_args=connect_options(url),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        pool_size=5,
+        max_overflow=5,
+        pool_timeout=10,
+    )
 
 
 def behind_pgbouncer(url: URL) -> bool:

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.registry.columns import Sealed
+from gateway.registry.connection import Connection
 from gateway.registry.database import Database
 from gateway.registry.errors import KeyringError
 from gateway.registry.keyfile import add_key, drop_keys
@@ -109,7 +109,7 @@ def _places() -> list[sa.Column[Any]]:
     return [column for table in tables for column in table.columns if isinstance(column.type, Sealed)]
 
 
-async def _counted(connection: AsyncConnection) -> Mapping[str, int]:
+async def _counted(connection: Connection) -> Mapping[str, int]:
     """How many values each key sealed, by its id."""
     counted: dict[str, int] = {}
     for column in _places():
@@ -142,7 +142,7 @@ async def _move(database: Database, column: sa.Column[Any]) -> tuple[int, list[s
 
 
 async def _seal_anew(
-    database: Database, connection: AsyncConnection, column: sa.Column[Any], rows: Sequence[sa.Row[*tuple[Any, ...]]]
+    database: Database, connection: Connection, column: sa.Column[Any], rows: Sequence[sa.Row[*tuple[Any, ...]]]
 ) -> list[str]:
     """Seal these rows' values anew and read them back, in the one transaction; a sentence for each nobody opens."""
     (identity,) = column.table.primary_key.columns

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.registry.connection import Connection
 from gateway.registry.errors import Conflict, InvalidValue, NotFound
 from gateway.registry.limits import canonical_uuid, check_text, required
 from gateway.registry.tables import models, routes
@@ -78,7 +78,7 @@ class RouteStore:
         async with self._database.change() as connection:
             return await self.add_within(connection, route)
 
-    async def add_within(self, connection: AsyncConnection, route: NewRoute) -> StoredRoute:
+    async def add_within(self, connection: Connection, route: NewRoute) -> StoredRoute:
         """The same in a transaction that is open."""
         values = _columns(msgspec.structs.asdict(route))
         values["id"] = canonical_uuid(route.id) if route.id else str(uuid.uuid4())
@@ -95,7 +95,7 @@ class RouteStore:
         async with self._database.read() as connection:
             return await self.all_within(connection)
 
-    async def all_within(self, connection: AsyncConnection) -> list[StoredRoute]:
+    async def all_within(self, connection: Connection) -> list[StoredRoute]:
         """The same in a transaction that is open."""
         rows = (await connection.execute(sa.select(routes).order_by(routes.c.name, routes.c.id))).all()
         every = (*map(stored, rows), *self._database.declared.routes)
@@ -120,9 +120,7 @@ class RouteStore:
         async with self._database.change() as connection:
             return await self.update_within(connection, route_id, changes)
 
-    async def update_within(
-        self, connection: AsyncConnection, route_id: str, changes: Mapping[str, Any]
-    ) -> StoredRoute:
+    async def update_within(self, connection: Connection, route_id: str, changes: Mapping[str, Any]) -> StoredRoute:
         """The same in a transaction that is open."""
         if unknown := set(changes) - (set(NewRoute.__struct_fields__) - {"id"}):
             raise InvalidValue(f"A route's {', '.join(sorted(unknown))} cannot be changed.")
@@ -143,7 +141,7 @@ class RouteStore:
         if not deleted.rowcount:
             raise NotFound(f"There is no route with the id {route_id}.")
 
-    async def _refuse_unknown(self, connection: AsyncConnection, targets: Sequence[Mapping[str, Any]]) -> None:
+    async def _refuse_unknown(self, connection: Connection, targets: Sequence[Mapping[str, Any]]) -> None:
         """A route of models that are not there is a mistake; one whose model goes later only becomes shorter."""
         wanted = [target["model"] for target in targets]
         known = set((await connection.execute(sa.select(models.c.id).where(models.c.id.in_(wanted)))).scalars())

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain import Model, Prices, Principal, Quirks, Route, Timeouts
 from gateway.errors import Overloaded
 from gateway.registry.catalog import UNSAID, filled
+from gateway.registry.connection import Connection
 from gateway.registry.database import Database
 from gateway.registry.declared import Declared
 from gateway.registry.errors import KeyringError, RegistryError
@@ -199,7 +199,7 @@ async def contents(database: Database) -> Contents:
             raise RegistryError(f"The registry's tables hold a value that cannot be read: {error}.") from error
 
 
-async def _all(connection: AsyncConnection, select: sa.Select[Any]) -> list[Row]:
+async def _all(connection: Connection, select: sa.Select[Any]) -> list[Row]:
     """The rows, fetched some at a time: at once ten thousand would hold the event loop up for a third of a second."""
     async with connection.stream(select) as result:
         return [row async for some in result.partitions(_AT_ONCE) for row in some]

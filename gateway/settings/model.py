@@ -12,7 +12,9 @@ from gateway.settings.declared import DeclaredModel, DeclaredRoute
 from gateway.settings.problems import Origin
 
 _MINIMUM_KEY = 32
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+_FORMER = "sqlite+aiosqlite"
+"""How SQLite was said before; taken all the same."""
 
 
 def default_data_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -37,7 +39,7 @@ def expanded(path: str | Path) -> Path:
 
 def _embedded_database(data: dict[str, Any]) -> str:
     directory = data.get("data_dir")  # absent when it was itself refused
-    return f"sqlite+aiosqlite:///{directory or default_data_dir()}/gateway.db"
+    return f"sqlite:///{directory or default_data_dir()}/gateway.db"
 
 
 class EgressSettings(BaseModel):
@@ -118,7 +120,7 @@ class Settings(BaseModel):
     data_dir: Path = Field(default_factory=default_data_dir)
     """Where the embedded database, the keyring and the first admin key live."""
     database_url: str = Field(default_factory=_embedded_database, repr=False)
-    """`sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE`."""
+    """`sqlite:///FILE` or `postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE`."""
     secret_keys: tuple[SecretStr, ...] = ()
     """Keys that encrypt credentials at rest, newest first; empty = the keyring file in the data directory."""
     auto_migrate: bool = True
@@ -199,11 +201,9 @@ class Settings(BaseModel):
     @classmethod
     def _known_driver(cls, value: str) -> str:
         scheme = value.partition("://")[0]
-        if scheme in _DRIVERS.values() and "://" in value:
+        if scheme in (*_DRIVERS.values(), _FORMER) and "://" in value:
             return value
         right = _DRIVERS.get(scheme.partition("+")[0])
         raise ValueError(
-            f"must begin with '{right}://'"
-            if right
-            else "must begin with 'sqlite+aiosqlite:///' or 'postgresql+asyncpg://'"
+            f"must begin with '{right}://'" if right else "must begin with 'sqlite:///' or 'postgresql+asyncpg://'"
         )

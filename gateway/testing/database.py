@@ -7,9 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from gateway.registry import Database
+    from gateway.registry.connection import Connection
 
 
 class StandInDatabase:
@@ -21,13 +20,13 @@ class StandInDatabase:
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def read(self) -> "AsyncIterator[AsyncConnection]":
+    async def read(self) -> "AsyncIterator[Connection]":
         """One reading transaction."""
         async with (await self._opened()).read() as connection:
             yield connection
 
     @asynccontextmanager
-    async def change(self) -> "AsyncIterator[AsyncConnection]":
+    async def change(self) -> "AsyncIterator[Connection]":
         """One writing transaction."""
         async with (await self._opened()).change() as connection:
             yield connection

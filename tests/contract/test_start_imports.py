@@ -44,6 +44,8 @@ NOT_BY_SERVE = (
     "sqlalchemy.dialects.mysql",
     "sqlalchemy.dialects.oracle",
     "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.ext.asyncio",  # it loads the ORM
+    "sqlalchemy.orm",
     "uvicorn.protocols.websockets",
 )
 NOT_BY_HELP = (

@@ -29,7 +29,7 @@ def problems(environ: dict[str, str] | None = None, file: str | None = None, **o
 def test_without_any_source_the_defaults_stand() -> None:
     settings = load_settings(environ={"XDG_DATA_HOME": "/data"})
     assert settings.data_dir == Path("/data/litestar-gateway")
-    assert settings.database_url == "sqlite+aiosqlite:////data/litestar-gateway/gateway.db"
+    assert settings.database_url == "sqlite:////data/litestar-gateway/gateway.db"
     assert (settings.host, settings.port, settings.egress.allow) == ("127.0.0.1", 8000, ())
     assert settings.warnings == ()
 
@@ -262,4 +262,4 @@ def test_an_empty_data_directory_is_refused() -> None:
 
 def test_settings_are_made_in_code_too(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, auto_migrate=False)
-    assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/gateway.db"
+    assert settings.database_url == f"sqlite:///{tmp_path}/gateway.db"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.cli.doctor.finding import Finding, aside, command, failed, ok, warning
 from gateway.registry import KeyringError, RegistryError, migrations
+from gateway.registry.connection import Connection, Engine
 from gateway.registry.database import reaching, read
 from gateway.registry.engine import create_engine, parse_url
 from gateway.registry.postgres import behind_pgbouncer
@@ -116,7 +116,7 @@ class Stored:
         finally:
             await engine.dispose()
 
-    async def _looked_at(self, engine: AsyncEngine, url: URL) -> AsyncIterator[Finding]:
+    async def _looked_at(self, engine: Engine, url: URL) -> AsyncIterator[Finding]:
         began = time.perf_counter()
         async with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").connect() as connection:
             await connection.execute(sa.select(1))
@@ -195,12 +195,12 @@ def _opens(keyring: "Keyring", value: Any) -> bool:
     return True
 
 
-async def _is_pooled(connection: AsyncConnection) -> bool:
+async def _is_pooled(connection: Connection) -> bool:
     """Whether the process we were told of when we connected is another than the one that answers."""
     if connection.dialect.name != "postgresql":
         return False
     answers = await connection.scalar(sa.select(sa.func.pg_backend_pid()))
-    raw: Any = (await connection.get_raw_connection()).driver_connection
+    raw: Any = await connection.run_sync(lambda opened: opened.connection.driver_connection)
     return bool(answers != raw.get_server_pid())
 
 

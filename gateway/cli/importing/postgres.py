@@ -10,7 +10,8 @@ from gateway.cli.endings import Failed, Wrong
 from gateway.cli.importing.findings import Raw, Tables
 from gateway.cli.importing.progress import Bars
 from gateway.registry import DatabaseUnavailable
-from gateway.registry.engine import create_engine, parse_url
+from gateway.registry.engine import parse_url
+from gateway.registry.postgres import create_postgres_engine
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -34,7 +35,7 @@ def source_url(address: str) -> "URL":
 
 async def read_postgres(url: "URL", tables: Collection[str], bars: Bars) -> Tables:
     """The rows of these tables as they are at one moment, nothing written."""
-    engine = create_engine(url)
+    engine = create_postgres_engine(url)
     try:
         async with engine.connect() as plain:
             connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import threading
 import time
-from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -57,12 +56,12 @@ def test_a_connection_whose_opening_was_cancelled_is_closed(cancelled, tmp_path,
     opening, may_open, is_open, real = threading.Event(), threading.Event(), threading.Event(), sqlite3.connect
     left: set[int] = set()
 
-    class Counted(sqlite3.Connection):
-        def close(self):
-            left.discard(id(self))
-            super().close()
+    def connect(*arguments, factory, **named):
+        class Counted(factory):
+            def close(self):
+                left.discard(id(self))
+                super().close()
 
-    def connect(*arguments, **named):
         opening.set()
         may_open.wait(30)
         made = real(*arguments, **named, factory=Counted)
@@ -72,7 +71,12 @@ def test_a_connection_whose_opening_was_cancelled_is_closed(cancelled, tmp_path,
 
     async def main() -> None:
         engine = create_engine(parse_url(f"sqlite:///{tmp_path}/registry.db"))
-        asking = asyncio.create_task(engine.connect().start())
+
+        async def ask() -> None:
+            async with engine.connect() as connection:
+                await connection.execute(sa.text("SELECT 1"))
+
+        asking = asyncio.create_task(ask())
         await asyncio.to_thread(opening.wait, 30)
         if cancelled == "when it is open":
             may_open.set()
@@ -90,21 +94,26 @@ def test_a_connection_whose_opening_was_cancelled_is_closed(cancelled, tmp_path,
     assert failed == []
 
 
-class SlowToClose(sqlite3.Connection):
-    def close(self):
-        time.sleep(0.2)
-        super().close()
-
-
 def test_what_cannot_open_a_database_waits_for_the_connection_it_gives_up(tmp_path, monkeypatch, failed):
     (tmp_path / "gateway.db").write_text("no database " * 1000)
     settings = load_settings(environ={"GATEWAY_DATA_DIR": str(tmp_path)})
+    real, closed = sqlite3.connect, threading.Event()
+
+    def connect(*arguments, factory, **named):
+        class SlowToClose(factory):
+            def close(self):
+                time.sleep(0.2)
+                super().close()
+                closed.set()
+
+        return real(*arguments, **named, factory=SlowToClose)
 
     async def main() -> None:
         with pytest.raises(RegistryError, match="is damaged"):
             await Registry.open(settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=SlowToClose))
+        patch.setattr(sqlite3, "connect", connect)
         asyncio.run(main())
+    assert closed.is_set()
     assert failed == []

@@ -14,7 +14,8 @@ from gateway.settings import Settings
 @pytest.mark.parametrize(
     ("given", "driver"),
     [
-        ("sqlite:////data/g.db", "sqlite+aiosqlite"),
+        ("sqlite:////data/g.db", "sqlite"),
+        ("sqlite+aiosqlite:////data/g.db", "sqlite"),
         ("postgres://u@h/d", "postgresql+asyncpg"),
         ("postgresql://u@h/d", "postgresql+asyncpg"),
         ("postgresql+asyncpg://u@h/d", "postgresql+asyncpg"),

@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from new_database import migrated, statements
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.registry import (
     Database,
@@ -26,6 +25,7 @@ from gateway.registry import (
     StoredTarget,
     migrations,
 )
+from gateway.registry.connection import Engine
 from gateway.registry.engine import create_engine, parse_url
 from gateway.settings import Settings
 
@@ -42,13 +42,13 @@ asyncio.run(main())
 
 
 @pytest.fixture
-async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+async def engine(settings: Settings) -> AsyncIterator[Engine]:
     made = create_engine(parse_url(settings.database_url))
     yield made
     await made.dispose()
 
 
-async def test_upgrade_downgrade_and_upgrade_again_leave_nothing_to_migrate(engine: AsyncEngine) -> None:
+async def test_upgrade_downgrade_and_upgrade_again_leave_nothing_to_migrate(engine: Engine) -> None:
     assert await migrations.current(engine) is None
     await migrations.upgrade(engine)
     assert await migrations.check(engine) == []
@@ -79,7 +79,7 @@ async def test_a_sqlite_database_that_holds_something_is_migrated(tmp_path: Path
     await engine.dispose()
 
 
-async def test_a_changed_table_is_reported(engine: AsyncEngine) -> None:
+async def test_a_changed_table_is_reported(engine: Engine) -> None:
     await migrations.upgrade(engine)
     table = "models" if engine.dialect.name == "sqlite" else "gateway.models"
     async with engine.begin() as connection:
@@ -88,7 +88,7 @@ async def test_a_changed_table_is_reported(engine: AsyncEngine) -> None:
     assert "folder_id" in difference
 
 
-async def test_foreign_tables_are_invisible_to_the_comparison(engine: AsyncEngine) -> None:
+async def test_foreign_tables_are_invisible_to_the_comparison(engine: Engine) -> None:
     await migrations.upgrade(engine)
     async with engine.begin() as connection:
         await connection.execute(sa.text("CREATE TABLE somebody_elses (id INTEGER)"))
@@ -104,7 +104,7 @@ def test_the_known_revisions_are_those_of_the_scripts() -> None:
 
 
 async def test_a_schema_newer_than_the_program_is_refused_with_the_command_to_run(
-    engine: AsyncEngine, settings: Settings
+    engine: Engine, settings: Settings
 ) -> None:
     await (await Database.open(settings)).aclose()
     table = "gateway_alembic_version" if engine.dialect.name == "sqlite" else "gateway.gateway_alembic_version"
@@ -127,7 +127,7 @@ async def test_an_embedded_database_is_always_migrated(sqlite_settings: Settings
     await database.aclose()
 
 
-async def test_eight_processes_starting_at_once_migrate_once(settings: Settings, engine: AsyncEngine) -> None:
+async def test_eight_processes_starting_at_once_migrate_once(settings: Settings, engine: Engine) -> None:
     given = settings.model_dump_json(include={"data_dir", "database_url"})
     processes = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", OPEN, given, stderr=subprocess.PIPE)
@@ -139,7 +139,7 @@ async def test_eight_processes_starting_at_once_migrate_once(settings: Settings,
     assert await migrations.current(engine) == migrations.HEAD
 
 
-async def test_every_column_of_chatbot_ui_is_there(engine: AsyncEngine) -> None:
+async def test_every_column_of_chatbot_ui_is_there(engine: Engine) -> None:
     await migrations.upgrade(engine)
     schema = None if engine.dialect.name == "sqlite" else "gateway"
     async with engine.connect() as connection:
@@ -153,7 +153,7 @@ async def test_every_column_of_chatbot_ui_is_there(engine: AsyncEngine) -> None:
 Columns = dict[tuple[str, str], tuple[str, bool, bool]]
 
 
-async def _columns(engine: AsyncEngine) -> Columns:
+async def _columns(engine: Engine) -> Columns:
     """Type of every column, whether it takes null, and whether a row may come without it."""
 
     def look(connection: sa.Connection) -> Columns:
@@ -172,7 +172,7 @@ async def _columns(engine: AsyncEngine) -> Columns:
         return await connection.run_sync(look)
 
 
-async def test_every_migration_only_adds_what_older_programs_need_not_know(engine: AsyncEngine) -> None:
+async def test_every_migration_only_adds_what_older_programs_need_not_know(engine: Engine) -> None:
     before: Columns = {}
     for revision in migrations.REVISIONS:
         await migrations.upgrade(engine, revision)
@@ -185,9 +185,7 @@ async def test_every_migration_only_adds_what_older_programs_need_not_know(engin
         before = after
 
 
-async def test_a_program_that_runs_goes_on_when_the_schema_has_moved_on(
-    settings: Settings, engine: AsyncEngine
-) -> None:
+async def test_a_program_that_runs_goes_on_when_the_schema_has_moved_on(settings: Settings, engine: Engine) -> None:
     """What a newer version's migration does while this one still runs, as when servers are replaced one by one."""
     registry = await Registry.open(settings)
     prefix = "" if engine.dialect.name == "sqlite" else "gateway."

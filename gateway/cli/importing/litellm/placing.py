@@ -14,9 +14,8 @@ from gateway.registry.imports import Incoming, Placed, compare, existing, take_i
 from gateway.registry.routes import NewRoute, RouteStore, StoredRoute
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from gateway.registry import StoredModel
+    from gateway.registry.connection import Connection
     from gateway.settings import Settings
 
 Done = Literal["added", "updated", "unchanged", "failed", "left"]
@@ -58,7 +57,7 @@ async def place(plan: Plan, settings: "Settings", *, dry_run: bool) -> Outcome:
     store = RouteStore(database)
     routes = list[Result]()
 
-    async def put_routes(connection: "AsyncConnection") -> None:
+    async def put_routes(connection: "Connection") -> None:
         stored = await store.all_within(connection)
         for route in plan.routes:
             routes.append(result := _compared(route, stored))
