@@ -99,7 +99,8 @@ class Matrix:
     async def probe(self) -> dict[str, int]:
         """What the gateway's process holds, but for its database: its pool opens another where two are wanted."""
         answer: dict[str, int] = (await self.gateway.client.request("GET", "/probe")).json()
-        return {**answer, "descriptors": answer["descriptors"] - answer["of the database"]}
+        answer["descriptors"] -= answer.pop("of the database")
+        return answer
 
     async def left_behind(self) -> list[str]:
         """I5: what the gateway holds more than it did after the first cases; waits for it to come to rest."""
