@@ -26,6 +26,7 @@ from gateway.registry import (
     StoredTarget,
 )
 from gateway.registry.declared import declared
+from gateway.registry.postgres import behind_pgbouncer
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.terms import Condition, Hedge, RouteOptions, Terms
 
@@ -220,11 +221,10 @@ class Wire:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self.url = (
-            there.set(host="127.0.0.1", port=self._port)
-            .difference_update_query(["host"])
-            .render_as_string(hide_password=False)
-        )
+        here = there.set(host="127.0.0.1", port=self._port).difference_update_query(["host"])
+        if behind_pgbouncer(there):  # its port says so, and ours does not
+            here = here.update_query_dict({"pgbouncer": "true"})
+        self.url = here.render_as_string(hide_password=False)
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._socket:
