@@ -1,7 +1,7 @@
 """What an upstream's bytes say: cut into frames and read as events, or collected where they are no stream."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.events import Event, Failure, Frame, FrameTooLarge
 from gateway.protocols import Framing, Reader, UpstreamDialect
@@ -11,12 +11,14 @@ BODY_LIMIT = 1 << 20
 WHOLE_LIMIT = 1 << 26
 """Bytes of a whole answer that was asked for."""
 _SPACE = b" \t\r\n"
+_BLANK = b"\n\n"
 _BOM = b"\xef\xbb\xbf"
 _SSE = "text/event-stream"
 _EVENT_STREAM = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
 _LONGEST_FIELD = len(b"event:")
 _Lines = Callable[[bytes], tuple[bytes, int] | None]
 """What whole frames say, a line each, and how many they are."""
+_Read = Callable[[bytes, Sequence[Frame]], Sequence[Event] | None]
 
 
 class _Whole:
@@ -89,6 +91,25 @@ class Intake:
             return told[1] if told is not None and skim(*told) else 0
 
         return skimmed
+
+    def reading(self) -> Callable[[bytes], Sequence[Event] | None] | None:
+        """Tells the pieces of text that whole frames are; None if they are not, or if one says more.
+
+        It feeds nothing. None where the framing does not tell whole frames by lines, or the reader cannot read those.
+        """
+        lines: _Lines | None = getattr(self._framing, "lines", None)
+        read: _Read | None = getattr(self.reader, "read_lines", None)
+        if lines is None or read is None:
+            return None
+
+        def heard(data: bytes) -> Sequence[Event] | None:
+            told = lines(data)
+            if told is None:
+                return None
+            blocks, said = data[: -len(_BLANK)].split(_BLANK), told[0].split(b"\n")
+            return read(told[0], [Frame(block + _BLANK, one) for block, one in zip(blocks, said, strict=True)])
+
+        return heard
 
     def joining(self) -> Callable[[bytes], tuple[str, int] | None] | None:
         """Tells the text of whole frames, and how many they are; None if they are not, or if one says more.

@@ -99,7 +99,7 @@ class ExactRelay(ManyRelay):
     observes more. Where a dialect can say that of all frames of a read at once, they are not even cut.
     """
 
-    __slots__ = ("_flows", "_look", "_naming", "_pick", "_skim", "_skims", "_withholds_usage")
+    __slots__ = ("_flows", "_hear", "_look", "_naming", "_pick", "_skim", "_skims", "_withholds_usage")
 
     def __init__(
         self,
@@ -124,16 +124,28 @@ class ExactRelay(ManyRelay):
         self._pick: _Look = skim if self._skims else read
         self._skim: Callable[[bytes], int] | None = None
         """Tells of many frames at once that they only go on, as soon as that is all that is looked for."""
+        self._hear: Callable[[bytes], Sequence[Event] | None] | None = None
+        """Tells what many frames say at once, as soon as somebody observes them."""
         self._withholds_usage = withholds_usage
 
     @property
     def _flowing(self) -> bool:
-        return self._skim is not None and not self.closed
+        return not self.closed and (self._skim is not None or self._hear is not None)
 
     def _at_once(self, data: bytes) -> bytes | None:
-        if self._skim is None or self.closed or not (count := self._skim(data)):
+        if self.closed:
             return None
-        self.answer.deltas += count
+        if self._skim is not None:
+            if not (count := self._skim(data)):
+                return None
+            self.answer.deltas += count
+            return data
+        if self._hear is None or (events := self._hear(data)) is None:
+            return None
+        for event in events:
+            event.tell(self.answer)
+        if self._observers is not None:
+            self._observers.tell(events)
         return data
 
     def _cut(self, data: bytes) -> bytes:
@@ -182,6 +194,8 @@ class ExactRelay(ManyRelay):
             self._look = self._pick
             if self._skims:
                 self._skim = self._source.skimming()
+            else:
+                self._hear = self._source.reading()
         if self._observers is not None:
             self._observers.tell(events)
         if self._withholds_usage and all(isinstance(event, Usage) for event in events):

@@ -87,7 +87,9 @@ class _Words(msgspec.Struct, gc=False):
     function_call: None = None
 
 
-class _Said(msgspec.Struct, gc=False):
+class Said(msgspec.Struct, gc=False):
+    """A choice of which a piece of text is said and nothing else."""
+
     delta: _Words
     text: None = None
     finish_reason: None = None
@@ -98,7 +100,7 @@ class _Said(msgspec.Struct, gc=False):
 class _OnlyText(msgspec.Struct, gc=False):
     """One event of a chat stream that says a piece of one choice's text and nothing else: see `plain_text`."""
 
-    choices: Annotated[list[_Said], msgspec.Meta(min_length=1, max_length=1)]
+    choices: Annotated[list[Said], msgspec.Meta(min_length=1, max_length=1)]
     usage: None = None
     error: None = None
 

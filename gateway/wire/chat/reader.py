@@ -26,6 +26,7 @@ from gateway.wire.chat.chunk import (
     Delta,
     Malformed,
     NamedChunk,
+    Said,
     chunk_of,
     decode_all_going,
     decode_all_text,
@@ -140,6 +141,22 @@ class ChatReader:
 
     def join_lines(self, lines: bytes, count: int) -> str | None:
         """The text of the first choice that so many frames say, a line each; None where any of them says more."""
+        said = self._texts(lines, count)
+        if said is None or not (self._lenient or all(one.index == 0 for one in said)):
+            return None
+        return "".join([one.delta.content for one in said])
+
+    def read_lines(self, lines: bytes, frames: Sequence[Frame]) -> list[Event] | None:
+        """The pieces of text that these frames are, whose data are the lines; None where any of them says more."""
+        said = self._texts(lines, len(frames))
+        if said is None:
+            return None
+        return [
+            Text(text=one.delta.content, choice=0 if self._lenient else one.index, logprobs=one.logprobs, source=frame)
+            for one, frame in zip(said, frames, strict=True)
+        ]
+
+    def _texts(self, lines: bytes, count: int) -> list[Said] | None:
         if not self._flows:
             return None
         try:
@@ -148,9 +165,7 @@ class ChatReader:
             said = [one.choices[0] for one in decode_all_text(lines)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if len(said) != count or not (self._lenient or all(one.index == 0 for one in said)):
-            return None
-        return "".join([one.delta.content for one in said])
+        return said if len(said) == count else None
 
     def _text(self, frame: Frame, data: bytes) -> Text | None:
         """The piece of text that the frame says, as the one before it did; None where it may say more."""

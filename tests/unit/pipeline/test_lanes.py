@@ -57,10 +57,12 @@ def relay(
     wants: Any = None,
     content_type: str = "text/event-stream",
     client: ClientDialect = CHAT_CLIENT,
+    told: list[Event] | None = None,
 ) -> Relay:
-    told: list[Event] = []
+    """The relay of an answer; what an observer that wants these events is told goes into `told`."""
+    heard = [] if told is None else told
     transforms = [Registered("p", SimpleNamespace(start=lambda exchange: step))] if step else []
-    watching = [Registered("p", SimpleNamespace(wants=wants, start=lambda exchange: told.extend))] if wants else []
+    watching = [Registered("p", SimpleNamespace(wants=wants, start=lambda exchange: heard.extend))] if wants else []
     generation: Any = SimpleNamespace(stream_transforms=transforms, stream_observers=watching)
     exchange: Any = SimpleNamespace(timings={})
     calls = Calls(Faults(), Log())
@@ -157,6 +159,7 @@ ODD = (
     DELTA.replace(b"\n", b"\r\n"),
     DELTA.replace(b'"a"', b'"\xc3\xa4"'),
     DELTA.replace(b'"a"', b'"\xc3"'),
+    DELTA.replace(b'"c"', b'"\xc3"'),  # where nobody looks
     HALF,
     TWO_IN_ONE,
     MANY.replace(b'"a"', b'" \xc3\xa4"'),
@@ -187,19 +190,26 @@ ODD = (
 CLIENTS = (CHAT_CLIENT, ChatbotUi(not_found=""))
 
 
+@pytest.mark.parametrize("wants", [None, frozenset({Text, Finish})], ids=["unseen", "observed"])
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 3000), max_size=3))
+@example([MANY, DELTA.replace(b'"c"', b'"\xc3"'), MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, MANY], [len(DELTA)])
 @example([HALF, MANY], [len(DELTA), len(DELTA + HALF)])
 @example([MANY, DELTA.replace(b'"a"', b'"\xc3"'), MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n}\n\n', MANY], [len(DELTA)])
 @example([MANY, TWO_IN_ONE, b'data: {"choices":[{"delta":{}}]\n\ndata: ,"x":1}\n\n', MANY], [len(DELTA)])
-def test_many_frames_at_once_say_what_each_would(client: ClientDialect, events: list[bytes], cuts: list[int]) -> None:
+def test_many_frames_at_once_say_what_each_would(
+    client: ClientDialect, wants: Any, events: list[bytes], cuts: list[int]
+) -> None:
     stream = DELTA + b"".join(events) + DONE
     at = [0, *sorted({min(cut, len(stream)) for cut in cuts}), len(stream)]
     pieces = [stream[a:b] for a, b in itertools.pairwise(at)]
-    together, apart = relay(asked(), client=client), relay(asked(), client=client)
+    heard: list[Event] = []
+    heard_apart: list[Event] = []
+    together = relay(asked(), client=client, wants=wants, told=heard)
+    apart = relay(asked(), client=client, wants=wants, told=heard_apart)
     passed = play(together, pieces)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sse, "lines", lambda framing, data: None)
@@ -207,6 +217,7 @@ def test_many_frames_at_once_say_what_each_would(client: ClientDialect, events: 
     assert (together.open, together.closed, together.aborted) == (apart.open, apart.closed, apart.aborted)
     for one in ("deltas", "finish", "usage", "failure", "ended", "seen"):
         assert repr(getattr(together.answer, one)) == repr(getattr(apart.answer, one))
+    assert repr(heard) == repr(heard_apart)
     assert together.feed(MANY) == b""  # nothing goes out behind an end
 
 
