@@ -25,8 +25,6 @@ from bench.machine import description, others_busy, two_cores
 from bench.target import Ask, Target
 from bench.tools import Sample, Upstream, load
 
-_CHUNKS: Final = 50
-_ASK: Final = Ask(f"bench-{_CHUNKS}-0", stream=True)
 _ASKING: Final = 32
 """Clients that find the peak."""
 _CONNECTIONS: Final = 4000
@@ -58,33 +56,35 @@ def main() -> int:
     parser.add_argument("--times", type=float, default=3.0, help="times the peak (default: 3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one run (default: 4)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--chunks", type=int, default=100, help="length of the streams (default: 100)")
     parser.add_argument("--surface", default="chat", choices=("chat", "custom"))
     options = parser.parse_args()
+    ask = Ask(f"bench-{options.chunks}-0", stream=True)
     cores = two_cores()
     print(f"{description()}; other processes keep {others_busy():.1f} cores busy")
     with tempfile.TemporaryDirectory() as folder, Upstream(cores.others) as upstream:
-        world = World(Path(folder), cores.gateway, upstream.base_url, models=(_ASK.model,))
+        world = World(Path(folder), cores.gateway, upstream.base_url, models=(ask.model,))
         with running(world, Variant()) as server:
             (target,) = targets_of(world, Variant(), server, [options.surface])
             peaks, floods = [], []
             for _ in range(options.rounds):
-                peaks.append(_run(target, world, cores.others, options.seconds, _ASKING))
+                peaks.append(_run(target, ask, world, cores.others, options.seconds, _ASKING))
                 rate = options.times * peaks[-1].good
-                floods.append(_run(target, world, cores.others, options.seconds, _CONNECTIONS, rate))
+                floods.append(_run(target, ask, world, cores.others, options.seconds, _CONNECTIONS, rate))
     return _report(options.times, peaks, floods)
 
 
 def _run(
-    target: Target, world: World, cores: frozenset[int], seconds: float, connections: int, rate: float = 0.0
+    target: Target, ask: Ask, world: World, cores: frozenset[int], seconds: float, connections: int, rate: float = 0.0
 ) -> Round:
     file = world.folder / "request"
     file.touch(mode=0o600)
-    file.write_bytes(target.request(_ASK))
+    file.write_bytes(target.request(ask))
     options = {
         "port": target.port,
         "request": file,
-        "kind": target.kind(_ASK),
-        "chunks": _CHUNKS,
+        "kind": target.kind(ask),
+        "chunks": ask.model.split("-")[1],
         "connections": connections,
         "seconds": seconds,
         "warmup": 1.0,

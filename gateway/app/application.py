@@ -13,7 +13,6 @@ from litestar.handlers import BaseRouteHandler
 from gateway.api import (
     BEGAN,
     Condition,
-    Refusal,
     admin_guard,
     admin_router,
     answer_unexpected,
@@ -23,9 +22,9 @@ from gateway.api import (
     model_handlers,
     models_health_handler,
     plain_handlers,
-    refusal,
 )
 from gateway.app.door import Listening, PluginDoor
+from gateway.app.entrance import Entrance
 from gateway.app.log import FieldLogger, configure
 from gateway.app.sinks import CurrentSinks
 from gateway.app.surfaces import Assembler
@@ -84,6 +83,8 @@ class Application:
             admission=Admission(Limits(in_flight=settings.server.max_in_flight, lag=settings.server.max_lag)),
             strangers=Strangers(Addresses(settings.server.trusted_proxies), settings.server.wrong_keys, log),
         )
+        self.entrance = Entrance(self.pipeline, lambda: self._swap.serving)
+        """What the server asks before it makes anything of a request."""
         self._guard = admin_guard(self.pipeline.require)
         assembler = Assembler(self._door, self._handlers, self._guard, self.pipeline.forget)
         self._swap = Swap(settings, self._generations, assembler, faults, self.log)
@@ -111,8 +112,11 @@ class Application:
         # A request stays with the routes, and the open lifespans, of the generation it came in on.
         scope[BEGAN] = time.monotonic()
         held, serving = self._generations.hold(), self._swap.serving
+        own = scope.get("extensions", {}).get("litestar_gateway", {})
+        if own.pop("expected", False):
+            self.pipeline.admission.arrived()
         if serving.overheard:
-            scope.get("extensions", {}).get("litestar_gateway", {}).pop("line", None)
+            own.pop("line", None)
         handle = serving.direct.get(scope["path"])
         try:
             if handle is None:
@@ -125,12 +129,6 @@ class Application:
             await answer_unexpected(scope, send, error)
         finally:
             self._generations.let_go(held)
-
-    def turning_away(self, path: str) -> Refusal | None:
-        """The refusal of an exchange at this path while there is no room for one more; None = let it come."""
-        if path not in self._swap.serving.exchanges or (full := self.pipeline.turning_away()) is None:
-            return None
-        return refusal(path, full.status, full.message)
 
     def reload(self) -> None:
         """Read settings and plugins anew and serve with them; what keeps it from that is logged. Returns at once."""

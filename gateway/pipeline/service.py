@@ -134,6 +134,11 @@ class Pipeline:
             if not self._running:
                 self._idle.set()
 
+    @property
+    def is_full(self) -> bool:
+        """One more exchange would be refused; nobody is counted as refused by asking."""
+        return not self.draining and self.admission.is_full(len(self._running))
+
     def turning_away(self) -> Overloaded | None:
         """Why one more exchange is refused now; None when it is let in, or told something else."""
         return None if self.draining else self.admission.refusal(len(self._running))

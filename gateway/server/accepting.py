@@ -9,8 +9,11 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-_AT_ONCE: Final = 16
+_FEW: Final = 16
 """Connections in one turn of the loop: the other workers want some, and those that are here want their turn."""
+_MANY: Final = 1024
+"""The same when they come faster, twice as many each turn: who waits in the kernel cannot be told anything, and a
+question for health waits with them."""
 _PAUSE: Final = 0.25
 """Seconds without accepting when there is nothing to accept with."""
 _UNSENT: Final = 65_536
@@ -45,6 +48,7 @@ class Acceptor:
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._short = False
+        self._at_once = _FEW
         listener.setblocking(False)
         self._listen()
 
@@ -65,14 +69,15 @@ class Acceptor:
 
     def _accept(self) -> None:
         try:
-            if self._is_short():
+            if (left := self._left()) <= 0:
                 self._pause("too few are left")
                 return
-            for _ in range(_AT_ONCE):
+            for _ in range(min(self._at_once, left)):
                 connected, _ = self._listener.accept()
                 self._take_up(connected)
+            self._at_once = min(2 * self._at_once, _MANY)
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            pass
+            self._at_once = _FEW
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
@@ -82,12 +87,12 @@ class Acceptor:
             self._short = False
             _log.warning("accepting_again")
 
-    def _is_short(self) -> bool:
-        """Upstreams and files need descriptors, too; the lowest that is free says how many are taken."""
+    def _left(self) -> int:
+        """How many more there may be, by the lowest descriptor that is free: upstreams and files need some, too."""
         lowest = os.dup(self._listener.fileno())
         os.close(lowest)
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        return lowest >= limit - max(2 * _AT_ONCE, limit // 16)
+        return limit - max(2 * _FEW, limit // 16) - lowest
 
     def _pause(self, reason: str) -> None:
         self._loop.remove_reader(self._listener)

@@ -1,18 +1,16 @@
 """One client connection: uvicorn's httptools protocol with limits, strictness and a way to cut a response."""
 
 import asyncio
-import os
-from collections.abc import Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.api.refusal import Refusal, refusal
-from gateway.pipeline.admission import AGAIN
+from gateway.api.refusal import refusal
+from gateway.server.crowd import BODY_LIMIT, OPEN, Entrance, plain_target, turned_away, written
 from gateway.server.cycle import Cycle
 from gateway.server.head import RequestRefusedError, Target, is_host, target_of
 
@@ -26,8 +24,6 @@ BODY_RATE = 1024
 """Bytes a body must bring per second on average over a window, unless we are the ones not reading."""
 WAITING = 8
 """Requests that may have come behind one that is still being answered."""
-TURNED_AWAY_BODY = 65_536
-"""Bytes of a body that is read for nothing, so that the connection of a request that is turned away can be kept."""
 CLOSE = (b"connection", b"close")
 """Among the headers of every answer, when none may be followed by another one."""
 FLUSH_SECONDS = 30.0
@@ -63,6 +59,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._upgrading = False
         self._refused = False
         self._turned_away: bytes | None = None
+        self._entrance: Entrance = getattr(self.app, "entrance", OPEN)
         self._read = self._first_read = 0
         self._head_bytes = 0
         self._body_bytes = 0
@@ -85,7 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what it refuses is refused here, in our words."""
-        if self._refused:
+        if self._refused or (self._entrance.is_full() and self._turn_away_at_once(data)):
             return
         self._began = False
         self._read = len(data)
@@ -152,8 +149,8 @@ class HttpProtocol(HttpToolsProtocol):
             target = self._target = target_of(self.url, self.root_path)
         is_idle = self._is_idle
         may_turn_away = is_idle and method == b"POST" and not self.expect_100_continue
-        if may_turn_away and (answer := self._turning_away(target.path)) is not None:
-            self._turned_away = answer
+        if may_turn_away and (refused := self._entrance.refusal(target.path)) is not None:
+            self._turned_away = turned_away(refused)
             return
         scope: Any = {
             "type": "http",
@@ -177,6 +174,7 @@ class HttpProtocol(HttpToolsProtocol):
             del own["line"]  # it would write the body
         if is_idle:
             self._running = cycle
+            own["expected"] = may_turn_away and self._entrance.expect(target.path)
             self._start_asgi_task(cycle, self.app)
             return
         if len(self.pipeline) >= WAITING:
@@ -191,7 +189,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._refused:
             return
         if self._turned_away is not None:
-            if self._body_bytes > TURNED_AWAY_BODY:
+            if self._body_bytes > BODY_LIMIT:
                 self._turn_away(self._turned_away, keep=False)
             return
         cycle = self.cycle
@@ -274,16 +272,16 @@ class HttpProtocol(HttpToolsProtocol):
         """Nothing is being answered on this connection."""
         return self._running is None or self._running.response_complete
 
-    def _turning_away(self, path: str) -> bytes | None:
-        """The answer of an application that has no room for this request, before anything is made of it.
-
-        A refusal must cost next to nothing: at three times the load that can be carried two of three requests get one.
-        """
-        turning_away = getattr(self.app, "turning_away", None)
-        refused: Refusal | None = None if turning_away is None else turning_away(path)
+    def _turn_away_at_once(self, read: bytes) -> bool:
+        """Turn a request away that came whole, without the parser; False where there is no such request."""
+        target = plain_target(read) if self._rests and CLOSE not in self.server_state.default_headers else None
+        refused = None if target is None else self._entrance.refusal(target)
         if refused is None:
-            return None
-        return written(refused, ("retry-after", str(round(AGAIN))), ("x-request-id", os.urandom(16).hex()))
+            return False
+        self.transport.write(turned_away(refused))
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        return True
 
     def _turn_away(self, answer: bytes, *, keep: bool) -> None:
         self._turned_away = None
@@ -377,14 +375,3 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(FLUSH_SECONDS, self.transport.abort)
-
-
-def written(refused: Refusal, *more: tuple[str, str]) -> bytes:
-    """The bytes of a refusal."""
-    headers: Sequence[tuple[str, Any]] = (
-        ("content-type", refused.media_type),
-        ("content-length", len(refused.body)),
-        *more,
-    )
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return STATUS_LINE[refused.status] + lines.encode("ascii") + b"\r\n" + refused.body

@@ -62,7 +62,7 @@ class ServerSettings(BaseModel):
 
     max_in_flight: int = Field(default=10_000, ge=1)
     """Exchanges at one time; more are refused (503)."""
-    max_lag: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    max_lag: float = Field(default=0.25, gt=0, allow_inf_nan=False)
     """Seconds that the event loop may be late; while it is later, new exchanges are refused (503)."""
     wrong_keys: int = Field(default=300, ge=0, le=1_000_000)
     """How often one address may come without a valid credential in a minute; more are refused (429). 0 = any number."""

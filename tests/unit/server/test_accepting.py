@@ -89,3 +89,36 @@ async def test_who_cannot_accept_tries_a_few_times_a_second_and_takes_up_everybo
         listener.exhausted = False
         async with asyncio.timeout(60):
             assert [await reader.read() for reader, _ in reading] == [b"hello"] * 3
+
+
+class Turns(socket.socket):
+    """Tells how many were taken up in each turn of the loop: every turn begins with a look at the descriptors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[int] = []
+
+    def fileno(self) -> int:
+        if self.taken[-1:] != [0]:
+            self.taken.append(0)
+        return super().fileno()
+
+    def accept(self):
+        accepted = super().accept()
+        self.taken[-1] += 1
+        return accepted
+
+
+async def test_a_crowd_is_taken_up_faster_each_turn_and_a_few_leave_some_for_others() -> None:
+    with Turns() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(400)
+        stack.callback(Acceptor(listener, Greeter).close)
+        for count, turn_by_turn in ((300, [16, 32, 64, 128, 60]), (40, [16, 24])):
+            listener.taken.clear()
+            for _ in range(count):
+                stack.enter_context(socket.create_connection(listener.getsockname()))
+            async with asyncio.timeout(60):
+                while sum(listener.taken) < count:
+                    await asyncio.sleep(0)
+            assert [taken for taken in listener.taken if taken] == turn_by_turn

@@ -11,7 +11,7 @@ import uvicorn
 
 from gateway.api.refusal import Refusal, refusal
 from gateway.server import HttpProtocol, bind
-from gateway.server.protocol import TURNED_AWAY_BODY
+from gateway.server.crowd import BODY_LIMIT
 
 
 class Crowded:
@@ -19,12 +19,24 @@ class Crowded:
 
     full = True
     served = 0
+    expected = 0
 
-    def turning_away(self, path: str) -> Refusal | None:
+    def __init__(self) -> None:
+        self.entrance = self
+
+    def is_full(self) -> bool:
+        return self.full
+
+    def refusal(self, path: str) -> Refusal | None:
         return refusal(path, 503, "full") if self.full and path == "/v1/chat/completions" else None
+
+    def expect(self, path: str) -> bool:
+        self.expected += path == "/v1/chat/completions"
+        return path == "/v1/chat/completions"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.served += 1
+        self.expected -= scope["extensions"]["litestar_gateway"].get("expected", False)
         while (await receive()).get("more_body"):
             pass
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -91,7 +103,7 @@ async def test_a_body_in_pieces_is_read_before_the_answer_and_never_taken_for_a_
 @pytest.mark.parametrize(
     "sent",
     [
-        request(b"x" * (TURNED_AWAY_BODY + 1)),
+        request(b"x" * (BODY_LIMIT + 1)),
         request(more="Connection: close\r\n"),
         request().replace(b"HTTP/1.1", b"HTTP/1.0"),
     ],
@@ -124,3 +136,37 @@ async def test_only_the_paths_of_exchanges_are_turned_away() -> None:
         for path in ("/health/live", "/admin/plugins/reload", "/v1/chat/completions/more"):
             writer.write(request(path=path))
             assert (await answer(reader))[2] == b"in"
+
+
+async def test_who_is_let_in_is_expected_until_it_begins() -> None:
+    application = Crowded()
+    application.full = False
+    async with connected(application) as (reader, writer):
+        for path in ("/v1/chat/completions", "/other"):
+            writer.write(request(path=path))
+            assert (await answer(reader))[2] == b"in"
+    assert (application.served, application.expected) == (2, 0)
+
+
+async def test_requests_that_come_together_find_no_more_room_than_there_is() -> None:
+    """A turn of the loop reads all of them before the first one begins."""
+
+    class OnePlace(Crowded):
+        def is_full(self) -> bool:
+            return self.expected > 0
+
+        def refusal(self, path: str) -> Refusal | None:
+            return refusal(path, 503, "full") if self.is_full() else None
+
+    application = OnePlace()
+    async with connected(application) as (_, writer):
+        port = writer.get_extra_info("peername")[1]
+        clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        for _, one in clients:
+            one.write(request())  # nothing is awaited in between
+        told = [(await answer(reader))[0] for reader, _ in clients]
+        for _, one in clients:
+            one.close()
+    assert told.count(200) == application.served
+    assert told.count(503) == 10 - application.served
+    assert application.served < 10
