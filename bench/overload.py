@@ -1,8 +1,8 @@
 """`python -m bench.overload`: what is still answered when three times as much is asked as can be.
 
-First the peak: as many answers as clients get who ask again as soon as they have one. Then requests come at fixed
-times, so many times the peak, whether others were answered or not. Both take turns; the medians are told. Health is
-asked all the while.
+Requests come at fixed times, whether others were answered or not: first about as many as can be answered, and the most
+that are is the peak; then so many times the peak. How many that is, clients tell before who ask again as soon as they
+have an answer. All take turns; the medians are told. Health is asked all the while.
 """
 
 import argparse
@@ -10,9 +10,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -26,7 +27,9 @@ from bench.target import Ask, Target
 from bench.tools import Sample, Upstream, load
 
 _ASKING: Final = 32
-"""Clients that find the peak."""
+"""Clients who ask again when they have an answer."""
+_PEAK: Final = (0.8, 1.0, 1.2)
+"""Of what those get: around it the most is answered to who comes by the clock."""
 _CONNECTIONS: Final = 4000
 """At most so many ask at one time."""
 _GOAL: Final = 0.8
@@ -43,11 +46,6 @@ class Round(msgspec.Struct, frozen=True):
     def good(self) -> float:
         """Whole answers a second."""
         return self.sample.window.answers / self.sample.seconds
-
-    @property
-    def efficient(self) -> float:
-        """Whole answers for a second of the server's CPU time: other processes on the machine change it little."""
-        return self.sample.window.answers / (self.sample.watched["server"].cpu_ns / 1e9)
 
 
 def main() -> int:
@@ -66,16 +64,21 @@ def main() -> int:
         world = World(Path(folder), cores.gateway, upstream.base_url, models=(ask.model,))
         with running(world, Variant()) as server:
             (target,) = targets_of(world, Variant(), server, [options.surface])
-            peaks, floods = [], []
-            for _ in range(options.rounds):
-                peaks.append(_run(target, ask, world, cores.others, options.seconds, _ASKING))
-                rate = options.times * peaks[-1].good
-                floods.append(_run(target, ask, world, cores.others, options.seconds, _CONNECTIONS, rate))
-    return _report(options.times, peaks, floods)
+            run = partial(_run, target, ask, world, cores.others, options.seconds)
+            return _report([_row(run, options.times) for _ in range(options.rounds)])
+
+
+def _row(run: Callable[[int, float], Round], times: float) -> dict[str, Round]:
+    """One run of each, by what was offered."""
+    waiting = run(_ASKING, 0.0)
+    row = {f"{part:.0%} of that, by the clock": run(_CONNECTIONS, part * waiting.good) for part in _PEAK}
+    most = max(one.good for one in row.values())
+    flood = run(_CONNECTIONS, times * most)
+    return {f"{_ASKING} clients who wait": waiting, **row, f"{times:g} x the peak, by the clock": flood}
 
 
 def _run(
-    target: Target, ask: Ask, world: World, cores: frozenset[int], seconds: float, connections: int, rate: float = 0.0
+    target: Target, ask: Ask, world: World, cores: frozenset[int], seconds: float, connections: int, rate: float
 ) -> Round:
     file = world.folder / "request"
     file.touch(mode=0o600)
@@ -120,32 +123,28 @@ def _asking_health(port: int) -> Iterator[list[float]]:
             over.set_result(None)
 
 
-def _report(times: float, peaks: list[Round], floods: list[Round]) -> int:
-    print(
-        "| | answers/s | of the peak | answers per CPU second | of the peak | refused"
-        " | p50 ms | p99 ms | health max ms |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    peak, efficient = _median(peaks, "good"), _median(peaks, "efficient")
-    for name, rounds in (("peak", peaks), (f"{times:g} x the peak offered", floods)):
-        good, worth = _median(rounds, "good"), _median(rounds, "efficient")
-        p50 = statistics.median(one.sample.latency.p50 for one in rounds) / 1000
-        p99 = statistics.median(one.sample.latency.p99 for one in rounds) / 1000
-        slowest = max(second for one in rounds for second in one.health) * 1000
-        refused = sum(one.sample.status for one in rounds)
-        print(
-            f"| {name} | {good:.0f} | {good / peak:.0%} | {worth:.0f} | {worth / efficient:.0%} | {refused:,} |"
-            f" {p50:.0f} | {p99:.0f} | {slowest:.0f} |"
+def _report(rows: list[dict[str, Round]]) -> int:
+    print("| offered | answers/s | of the peak | refused | p50 ms | p99 ms | health max ms |")
+    print("|---|---|---|---|---|---|---|")
+    runs = {name: [row[name] for row in rows] for name in rows[0]}
+    goods = {name: statistics.median(one.good for one in same) for name, same in runs.items()}
+    _, *by_the_clock, flood = goods.values()
+    peak = max(by_the_clock)
+    for name, same in runs.items():
+        figures = (
+            f"{goods[name]:.0f}",
+            f"{goods[name] / peak:.0%}",
+            f"{sum(one.sample.status for one in same):,}",
+            f"{statistics.median(one.sample.latency.p50 for one in same) / 1000:.0f}",
+            f"{statistics.median(one.sample.latency.p99 for one in same) / 1000:.0f}",
+            f"{max(second for one in same for second in one.health) * 1000:.0f}",
         )
-    wrong = sum(one.sample.wrong - one.sample.status for one in (*peaks, *floods))
-    unanswered = sum(second == float("inf") for one in floods for second in one.health)
-    share = max(_median(floods, "efficient") / efficient, _median(floods, "good") / peak)
+        print(f"| {name} | {' | '.join(figures)} |")
+    every = [one for same in runs.values() for one in same]
+    wrong = sum(one.sample.wrong - one.sample.status for one in every)
+    unanswered = sum(second == float("inf") for one in every for second in one.health)
     print(f"answers that were cut, changed or lost: {wrong}; questions for health without an answer: {unanswered}")
-    return int(bool(wrong or unanswered or share < _GOAL))
-
-
-def _median(rounds: list[Round], what: str) -> float:
-    return statistics.median(float(getattr(one, what)) for one in rounds)
+    return int(bool(wrong or unanswered or flood / peak < _GOAL))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,8 @@ class Entrance:
     def __init__(self, pipeline: Pipeline, serving: Callable[[], Assembled]) -> None:
         self._pipeline = pipeline
         self._serving = serving
-
-    def is_full(self) -> bool:
+        self.is_full = pipeline.is_full
         """Exchanges are refused now, at whatever path."""
-        return self._pipeline.is_full
 
     def refusal(self, path: str) -> Refusal | None:
         """The refusal of an exchange at this path while there is no room for one more; None = let it come."""

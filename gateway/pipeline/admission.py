@@ -15,8 +15,10 @@ _LOOK: Final = 0.05
 """Seconds between two looks at the event loop."""
 _BURST: Final = 0.5
 """Seconds for which the loop may be as late as is allowed; what a burst leaves behind is done by then."""
-_STANDING: Final = 0.1
-"""The part of the allowed lag that may last."""
+_STANDING: Final = 0.02
+"""The part of the allowed lag that may last,"""
+_BUSY: Final = 0.8
+"""while the loop's own work takes this share of a core: where others take the core, fewer exchanges would not help."""
 _ALWAYS: Final = 64
 """Exchanges that are let in however late the loop is: so few are not why it is."""
 _FAST: Final = 20
@@ -33,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 10_000
     """Exchanges at one time."""
     lag: float = 0.25
-    """Seconds that the event loop may be late for a moment; a tenth of it all the time."""
+    """Seconds that the event loop may be late for a moment; a fiftieth of it all the time."""
 
 
 class LoopLag:
@@ -46,7 +48,10 @@ class LoopLag:
         self._looked = looked
         self._due = float("inf")
         self._last = self._before = 0.0
+        self._at = self._used = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self.busy = 0.0
+        """The share of a core that the loop's thread had between the last two looks."""
 
     @property
     def seconds(self) -> float:
@@ -55,6 +60,10 @@ class LoopLag:
 
     def start(self) -> None:
         """Look from now on."""
+        self._at, self._used = time.monotonic(), time.thread_time()
+        self._next()
+
+    def _next(self) -> None:
         self._due = time.monotonic() + _LOOK
         self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
 
@@ -66,8 +75,11 @@ class LoopLag:
         self._last = self._before = 0.0
 
     def _look(self) -> None:
-        self._before, self._last = self._last, max(0.0, time.monotonic() - self._due)
-        self.start()
+        now, used = time.monotonic(), time.thread_time()
+        self._before, self._last = self._last, max(0.0, now - self._due)
+        self.busy = (used - self._used) / (now - self._at)
+        self._at, self._used = now, used
+        self._next()
         if self._looked is not None:
             self._looked()
 
@@ -78,7 +90,7 @@ class Admission:
     How many may run is a limit that follows the event loop, as a sender's window follows the network (additive
     increase, multiplicative decrease; RFC 5681): it falls below what runs while the loop is late, and rises again when
     it is not. So a flood neither fills a process nor empties it. What is late is told as CoDel tells a standing queue
-    from a burst (RFC 8289): `Limits.lag` at once, and a tenth of it when it stays.
+    from a burst (RFC 8289): `Limits.lag` at once, and a small part of it when it stays.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -120,10 +132,10 @@ class Admission:
         """One that was expected begins."""
         self._expected -= 1
 
-    def adapt(self, lag: float, now: float) -> None:
-        """Let more or fewer run from now on, the event loop being so late."""
+    def adapt(self, lag: float, busy: float, now: float) -> None:
+        """Let more or fewer run from now on, the event loop being so late and so busy."""
         most, self._most = self._most, 0
-        if self._is_late(lag, now):
+        if self._is_late(lag, busy, now):
             # What runs and how late the loop is go together, but what is seen now was decided some turns ago.
             part = min(0.9, max(0.5, self.limits.lag * _STANDING / lag))
             if most:
@@ -133,8 +145,8 @@ class Admission:
             self._room = min(self.limits.in_flight, self._room + 1 + self._room // growth)
         self._refused_before = self.refused
 
-    def _is_late(self, lag: float, now: float) -> bool:
-        if lag <= self.limits.lag * _STANDING:
+    def _is_late(self, lag: float, busy: float, now: float) -> bool:
+        if lag <= self.limits.lag * (_STANDING if busy > _BUSY else 1):
             self._late_since = float("inf")
             return False
         self._late_since = min(self._late_since, now)
@@ -144,4 +156,4 @@ class Admission:
         return True
 
     def _looked(self) -> None:
-        self.adapt(self.lag.seconds, time.monotonic())
+        self.adapt(self.lag.seconds, self.lag.busy, time.monotonic())

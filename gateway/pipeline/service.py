@@ -134,7 +134,6 @@ class Pipeline:
             if not self._running:
                 self._idle.set()
 
-    @property
     def is_full(self) -> bool:
         """One more exchange would be refused; nobody is counted as refused by asking."""
         return not self.draining and self.admission.is_full(len(self._running))

@@ -274,12 +274,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _turn_away_at_once(self, read: bytes) -> bool:
         """Turn a request away that came whole, without the parser; False where there is no such request."""
-        target = plain_target(read) if self._rests and CLOSE not in self.server_state.default_headers else None
-        refused = None if target is None else self._entrance.refusal(target)
-        if refused is None:
+        state = self.server_state
+        if not self._rests or CLOSE in state.default_headers or (target := plain_target(read)) is None:
+            return False
+        if (refused := self._entrance.refusal(target)) is None:
             return False
         self.transport.write(turned_away(refused))
-        self.server_state.total_requests += 1
+        state.total_requests += 1
         self._idle_since = self.loop.time()
         return True
 

@@ -143,7 +143,7 @@ LOOP_LAG: Final = Metric(
 LOOP_LATE: Final = Metric(
     "gateway_loop_lag_seconds",
     "gauge",
-    "How late the event loop is, of the worker that is latest; above `server.max_lag` new requests are refused.",
+    "How late the event loop is, of the worker that is latest; above `server.max_lag` fewer new requests are let in.",
     across="max",
 )
 TURNED_AWAY: Final = Metric(
