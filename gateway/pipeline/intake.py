@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from gateway.events import Event, Failure, Frame, FrameTooLarge
+from gateway.events import Event, Failure, Frame, FrameTooLarge, Text
 from gateway.protocols import Framing, Reader, UpstreamDialect
 
 BODY_LIMIT = 1 << 20
@@ -18,7 +18,7 @@ _EVENT_STREAM = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
 _LONGEST_FIELD = len(b"event:")
 _Lines = Callable[[bytes], tuple[bytes, int] | None]
 """What whole frames say, a line each, and how many they are."""
-_Read = Callable[[bytes, Sequence[Frame]], Sequence[Event] | None]
+_Read = Callable[[bytes, Sequence[Frame]], Sequence[Text] | None]
 
 
 class _Whole:
@@ -92,7 +92,7 @@ class Intake:
 
         return skimmed
 
-    def reading(self) -> Callable[[bytes], Sequence[Event] | None] | None:
+    def reading(self) -> Callable[[bytes], Sequence[Text] | None] | None:
         """Tells the pieces of text that whole frames are; None if they are not, or if one says more.
 
         It feeds nothing. None where the framing does not tell whole frames by lines, or the reader cannot read those.
@@ -102,7 +102,7 @@ class Intake:
         if lines is None or read is None:
             return None
 
-        def heard(data: bytes) -> Sequence[Event] | None:
+        def heard(data: bytes) -> Sequence[Text] | None:
             told = lines(data)
             if told is None:
                 return None

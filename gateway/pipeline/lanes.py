@@ -71,8 +71,7 @@ def relay_for(
     if same and hasattr(writer, "patch"):
         return ParsedRelay(intake, writer, answer, steps=steps, observers=observers, withholds_usage=request.adds_usage)
     lane: Lane = "parsed" if same else "translated"
-    watched = observers is not None and observers.wants_content
-    if intake is not None and steps is None and not watched and getattr(writer, "joins", False):
+    if intake is not None and steps is None and getattr(writer, "joins", False):
         return JoiningRelay(intake, writer, answer, observers=observers, lane=lane)
     return Relay(intake, writer, answer, steps=steps, observers=observers, lane=lane)
 

@@ -1,11 +1,12 @@
 """Reads that bring many frames: what can be said of all of them at once is, and the rest is cut."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gateway.events import Text
 from gateway.pipeline.intake import Intake
+from gateway.pipeline.observers import Observers
 from gateway.pipeline.relay import Relay
 
 _BLANK = b"\n\n"
@@ -64,34 +65,57 @@ class ManyRelay(Relay):
 
 
 class JoiningRelay(ManyRelay):
-    """For a client to whom texts just follow each other: those that one read brings are written as one."""
+    """For a client to whom texts just follow each other: those that one read brings are written as one.
 
-    __slots__ = ("_join",)
+    Who observes deltas is told each of them.
+    """
+
+    __slots__ = ("_hear", "_join", "_watched")
 
     _join: Callable[[bytes], tuple[str, int] | None] | None
+    """Tells the text of many frames at once, as soon as the answer has begun,"""
+    _hear: Callable[[bytes], Sequence[Text] | None] | None
+    """or what they say one by one, where somebody observes that."""
 
-    def __init__(self, intake: Intake, *arguments: Any, **named: Any) -> None:
-        super().__init__(intake, *arguments, **named)
+    def __init__(self, intake: Intake, *arguments: Any, observers: Observers | None, **named: Any) -> None:
+        super().__init__(intake, *arguments, observers=observers, **named)
         self._source = intake
-        self._join = None
+        self._watched = observers is not None and observers.wants_content
+        self._join = self._hear = None
 
     @property
     def _flowing(self) -> bool:
-        return self._join is not None and not self.closed
+        return not self.closed and (self._join is not None or self._hear is not None)
 
     def _at_once(self, data: bytes) -> bytes | None:
-        if self._join is None or self.closed or (joined := self._join(data)) is None:
+        if self.closed:
+            return None
+        if self._hear is not None:
+            return None if (texts := self._hear(data)) is None else self._told(texts)
+        if self._join is None or (joined := self._join(data)) is None:
             return None
         text, count = joined
         self.answer.deltas += count
         self.answer.seen.add(0)
         return self._writer.write([Text(text=text)])
 
+    def _told(self, events: Sequence[Text]) -> bytes:
+        for event in events:
+            event.tell(self.answer)
+        if self._observers is not None:
+            self._observers.tell(events)
+        if any(event.choice for event in events):
+            return self._writer.write(events)
+        return self._writer.write([Text(text="".join([event.text for event in events]))])
+
     def _cut(self, data: bytes) -> bytes:
         events = () if self.closed else self._source.feed(data)
         out = self.take(events) if events else b""
-        if self._join is None and self.open:
-            self._join = self._source.joining()
+        if self.open and not self._flowing:
+            if self._watched:
+                self._hear = self._source.reading()
+            else:
+                self._join = self._source.joining()
         return out
 
 

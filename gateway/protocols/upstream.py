@@ -98,7 +98,7 @@ class SkimmingReader(Reader, Protocol):
     each, and `skim` would say nothing of any of them. It is asked where the framing has `lines` and `holds`, as
     `gateway.wire.sse.Sse` has: then a read of many frames is not cut.
 
-    Optional method `read_lines(lines: bytes, frames: Sequence[Frame]) -> Sequence[Event] | None`: what `read` would say
+    Optional method `read_lines(lines: bytes, frames: Sequence[Frame]) -> Sequence[Text] | None`: what `read` would say
     of all these frames, whose data are the lines, where each is a piece of an open answer; else None. It is asked there
     in place of `read` where somebody observes more than how an answer begins and ends.
     """

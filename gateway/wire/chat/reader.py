@@ -146,7 +146,7 @@ class ChatReader:
             return None
         return "".join([one.delta.content for one in said])
 
-    def read_lines(self, lines: bytes, frames: Sequence[Frame]) -> list[Event] | None:
+    def read_lines(self, lines: bytes, frames: Sequence[Frame]) -> list[Text] | None:
         """The pieces of text that these frames are, whose data are the lines; None where any of them says more."""
         said = self._texts(lines, len(frames))
         if said is None:
