@@ -187,11 +187,17 @@ ODD = (
 )
 
 
-CLIENTS = (CHAT_CLIENT, ChatbotUi(not_found=""))
+class Strict(ChatbotUi):
+    """Takes what comes for what it says: several choices are several."""
+
+    lenient = False
+
+
+CLIENTS = (CHAT_CLIENT, ChatbotUi(not_found=""), Strict(not_found=""))
 
 
 @pytest.mark.parametrize("wants", [None, frozenset({Text, Finish})], ids=["unseen", "observed"])
-@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+@pytest.mark.parametrize("client", CLIENTS, ids=["chat", "custom", "custom, strict"])
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.lists(st.integers(0, 3000), max_size=3))
 @example([MANY, DELTA.replace(b'"c"', b'"\xc3"'), MANY], [len(DELTA)])
