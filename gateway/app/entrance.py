@@ -23,15 +23,17 @@ class Entrance:
             return None
         return _worded(path, full.status, full.message)
 
-    def expect(self, path: str) -> bool:
-        """An exchange was let in and begins soon; False where nothing counts it. Its scope has to say so, then.
+    def admit(self, path: str) -> Refusal | bool:
+        """The refusal, or whether an exchange was let in that has a place from now on; its scope has to say so, then.
 
         The server reads many requests before the first of them begins: without this all would find room for one.
         """
         if path not in self._serving().exchanges:
             return False
-        self._pipeline.admission.expect()
-        return True
+        if (full := self._pipeline.turning_away()) is None:
+            self._pipeline.admission.expect()
+            return True
+        return _worded(path, full.status, full.message)
 
 
 _worded = lru_cache(maxsize=64)(refusal)

@@ -34,11 +34,14 @@ class Entrance(Protocol):
         ...
 
     def refusal(self, path: str) -> Refusal | None:
-        """The refusal of a POST to this path; None lets it in."""
+        """The refusal of a POST to this path; None = it may be let in."""
         ...
 
-    def expect(self, path: str) -> bool:
-        """A POST to this path was let in; whether its scope shall say so, in `extensions["litestar_gateway"]`."""
+    def admit(self, path: str) -> Refusal | bool:
+        """Let a POST to this path in, or say why not.
+
+        True = it is expected from now on: its scope's `extensions["litestar_gateway"]` has to say so.
+        """
         ...
 
 
@@ -51,7 +54,7 @@ class _Open:
     def refusal(self, path: str) -> Refusal | None:
         return None
 
-    def expect(self, path: str) -> bool:
+    def admit(self, path: str) -> Refusal | bool:
         return False
 
 

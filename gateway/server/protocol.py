@@ -9,7 +9,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.api.refusal import refusal
+from gateway.api.refusal import Refusal, refusal
 from gateway.server.crowd import BODY_LIMIT, OPEN, Entrance, plain_target, turned_away, written
 from gateway.server.cycle import Cycle
 from gateway.server.head import RequestRefusedError, Target, is_host, target_of
@@ -148,10 +148,12 @@ class HttpProtocol(HttpToolsProtocol):
         if target.url != self.url:
             target = self._target = target_of(self.url, self.root_path)
         is_idle = self._is_idle
-        may_turn_away = is_idle and method == b"POST" and not self.expect_100_continue
-        if may_turn_away and (refused := self._entrance.refusal(target.path)) is not None:
-            self._turned_away = turned_away(refused)
-            return
+        admitted: Refusal | bool = False
+        if is_idle and method == b"POST" and not self.expect_100_continue:
+            admitted = self._entrance.admit(target.path)
+            if isinstance(admitted, Refusal):
+                self._turned_away = turned_away(admitted)
+                return
         scope: Any = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -174,7 +176,7 @@ class HttpProtocol(HttpToolsProtocol):
             del own["line"]  # it would write the body
         if is_idle:
             self._running = cycle
-            own["expected"] = may_turn_away and self._entrance.expect(target.path)
+            own["expected"] = admitted
             self._start_asgi_task(cycle, self.app)
             return
         if len(self.pipeline) >= WAITING:
@@ -274,13 +276,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _turn_away_at_once(self, read: bytes) -> bool:
         """Turn a request away that came whole, without the parser; False where there is no such request."""
-        state = self.server_state
-        if not self._rests or CLOSE in state.default_headers or (target := plain_target(read)) is None:
+        state, is_between = self.server_state, self._rests or self._phase is _Phase.NEW
+        if not is_between or CLOSE in state.default_headers or (target := plain_target(read)) is None:
             return False
         if (refused := self._entrance.refusal(target)) is None:
             return False
         self.transport.write(turned_away(refused))
         state.total_requests += 1
+        self._phase = _Phase.BODY
         self._idle_since = self.loop.time()
         return True
 

@@ -310,17 +310,21 @@ def register_usage_sinks():
 
 
 async def test_usage_goes_to_the_sinks_of_the_set_that_serves(tmp_path: Path) -> None:
-    plugin, written = tmp_path / "book.py", tmp_path / "book.txt"
-    plugin.write_text(SINK.format(file=written))
-    environ = config(tmp_path, plugin)
+    written, always = tmp_path / "book.txt", tmp_path / "always.txt"
+    for file in (written, always):
+        file.with_suffix(".py").write_text(SINK.format(file=file))
+    environ = config(tmp_path, written.with_suffix(".py"), always.with_suffix(".py"))
     async with RunningGateway(tmp_path / "data", environ=environ, arguments=("--demo",)) as gateway:
         admin, key = Admin(gateway), (gateway.data_dir / "demo-key").read_text().strip()
         await admin.change("/plugins/book/disable")
         await gateway.client.chat(DEMO, key=key)
+        async with asyncio.timeout(30):
+            while not always.exists() or always.read_text() != "ok\n":  # it goes to whoever serves when it is written
+                await asyncio.sleep(0.01)
         await admin.change("/plugins/book/enable")
         await gateway.client.chat(DEMO, key=key)
         assert await gateway.stop() == 0
-    assert written.read_text() == "ok\n"
+    assert (written.read_text(), always.read_text()) == ("ok\n", "ok\nok\n")
 
 
 BLIND = """

@@ -30,7 +30,9 @@ class Crowded:
     def refusal(self, path: str) -> Refusal | None:
         return refusal(path, 503, "full") if self.full and path == "/v1/chat/completions" else None
 
-    def expect(self, path: str) -> bool:
+    def admit(self, path: str) -> Refusal | bool:
+        if (refused := self.refusal(path)) is not None:
+            return refused
         self.expected += path == "/v1/chat/completions"
         return path == "/v1/chat/completions"
 
@@ -170,3 +172,14 @@ async def test_requests_that_come_together_find_no_more_room_than_there_is() -> 
     assert told.count(200) == application.served
     assert told.count(503) == 10 - application.served
     assert application.served < 10
+
+
+async def test_a_new_connection_whose_first_request_was_turned_away_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HttpProtocol, "window", 0.2)  # within which a first request has to come
+    async with connected(Crowded()) as (reader, writer):
+        writer.write(request())
+        assert (await answer(reader))[0] == 503
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(), 0.6)  # an end would be told
+        writer.write(request())
+        assert (await answer(reader))[0] == 503
