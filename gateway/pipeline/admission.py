@@ -15,7 +15,7 @@ _LOOK: Final = 0.05
 """Seconds between two looks at the event loop."""
 _BURST: Final = 0.5
 """Seconds for which the loop may be as late as is allowed; what a burst leaves behind is done by then."""
-_STANDING: Final = 0.02
+_STANDING: Final = 0.1
 """The part of the allowed lag that may last,"""
 _BUSY: Final = 0.8
 """while the loop's own work takes this share of a core: where others take the core, fewer exchanges would not help."""
@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 10_000
     """Exchanges at one time."""
     lag: float = 0.25
-    """Seconds that the event loop may be late for a moment; a fiftieth of it all the time."""
+    """Seconds that the event loop may be late for a moment; a tenth of it all the time."""
 
 
 class LoopLag:

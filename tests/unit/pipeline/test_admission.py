@@ -11,7 +11,7 @@ from gateway.pipeline import Admission, Limits
 PAUSE = 0.12
 """Longer than one look at the loop."""
 LAG = 0.2
-"""What the loop may be late for a moment; a fiftieth of it may stay."""
+"""What the loop may be late for a moment; a tenth of it may stay."""
 
 
 class Flood:
