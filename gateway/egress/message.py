@@ -29,16 +29,18 @@ class Message:
         "error",
         "head",
         "headers",
+        "on_body",
         "reusable",
         "started",
         "status",
     )
 
     def __init__(self, *, head_only: bool = False, limit: int = 65_536) -> None:
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # a chunk each: a method of Python would cost more than all else they do
         self._parser = httptools.HttpResponseParser(self)
         self._head_only = head_only
         self._limit = limit
-        self._pieces: list[bytes] = []
         self._size = 0
         self._quiet = 0
         self._until_close = False
@@ -94,7 +96,7 @@ class Message:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            self.reusable = False  # Bytes behind the message: nobody asked for them.
+            raise ValueError("bytes behind the message: nobody asked for them")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._size += len(name) + len(value) + 4
@@ -119,12 +121,9 @@ class Message:
         self._read_framing()
         self.head = True
         if self._head_only:
-            # httptools cannot be told that no body follows, so this connection ends here.
-            self.complete, self.reusable = True, False
-
-    def on_body(self, data: bytes) -> None:
-        if not self.complete:
-            self._pieces.append(data)
+            # httptools cannot be told that no body follows, so its reading, and this connection, end here.
+            self.complete = True
+            raise ValueError("nobody asked for a body")
 
     def on_message_complete(self) -> None:
         self.complete = self.head

@@ -144,6 +144,17 @@ def test_the_answer_to_head_has_no_body_whatever_its_length_says() -> None:
     assert read([HEAD + b"content-length: 7\r\n\r\n"], head_only=True, end=False)[2:5] == (b"", True, False)
 
 
+def test_a_body_that_comes_though_head_was_asked_is_nobodys() -> None:
+    data = HEAD + b"content-length: 7\r\n\r\n7 bytes"
+    assert read([data], head_only=True)[2:5] == (b"", True, False)
+    assert read([data[:-7], data[-7:]], head_only=True)[2:5] == (b"", True, False)
+
+
+def test_a_second_answer_is_no_part_of_the_first() -> None:
+    data = HEAD + b"content-length: 1\r\n\r\na"
+    assert read([data + data])[2:5] == (b"a", True, False)
+
+
 def test_a_body_until_the_connection_closes_is_complete_only_then() -> None:
     assert read([HEAD + b"\r\nabc"], end=False)[2:4] == (b"abc", False)
     assert read([HEAD + b"\r\nabc"], end=True)[2:4] == (b"abc", True)
