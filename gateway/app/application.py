@@ -177,6 +177,7 @@ class Application:
         return Stats(
             generation=generations.current.number if generations.is_open else 0,
             in_flight=self.pipeline.in_flight,
+            in_flight_limit=self.pipeline.admission.room,
             draining=self.pipeline.draining,
             loop_lag=self.pipeline.admission.lag.seconds,
             turned_away=self.pipeline.admission.refused,

@@ -75,6 +75,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """The one that new exchanges start with; 0 before the first."""
     in_flight: int = 0
     """Exchanges that run."""
+    in_flight_limit: int = 0
+    """How many may run now: `server.max_in_flight`, or fewer while the event loop is late."""
     draining: bool = False
     """New exchanges are refused: the process ends."""
     loop_lag: float = 0.0

@@ -99,6 +99,11 @@ PLUGIN_AILING: Final = Metric(
     ("plugin",),
 )
 IN_FLIGHT: Final = Metric("gateway_in_flight", "gauge", "Exchanges that run.")
+IN_FLIGHT_LIMIT: Final = Metric(
+    "gateway_in_flight_limit",
+    "gauge",
+    "How many may run now: `server.max_in_flight` of each worker, or fewer while its event loop is late.",
+)
 MODEL_COOLING: Final = Metric(
     "gateway_model_cooling_seconds",
     "gauge",
@@ -171,7 +176,8 @@ UNRECORDED: Final = Metric(
 )
 
 METRICS: Final = (
-    *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES, IN_FLIGHT),
+    *(REQUESTS, REQUEST_SECONDS, FIRST_TOKEN, INTER_TOKEN, TOKENS, ATTEMPTS, REASONS, HEDGES),
+    *(IN_FLIGHT, IN_FLIGHT_LIMIT),
     *(MODEL_COOLING, MODEL_CIRCUIT, MODEL_CREDENTIAL),
     *(PLUGIN_SECONDS, PLUGIN_ERRORS, PLUGIN_QUARANTINED, PLUGIN_AILING),
     *(USAGE_WAITING, USAGE_LAG, USAGE_DROPPED, LOOP_LAG, SNAPSHOT_AGE, LOOP_LATE, TURNED_AWAY, STRANGERS),

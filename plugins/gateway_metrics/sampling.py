@@ -10,6 +10,7 @@ from gateway_metrics.catalog import (
     GENERATION,
     HEDGES,
     IN_FLIGHT,
+    IN_FLIGHT_LIMIT,
     LOOP_LATE,
     MODEL_CIRCUIT,
     MODEL_COOLING,
@@ -45,6 +46,7 @@ def sampled(stats: Stats) -> Sample:
         counts.append(((HEDGES.name, result), [count]))
     gauges: list[tuple[Key, float]] = [
         ((IN_FLIGHT.name,), stats.in_flight),
+        ((IN_FLIGHT_LIMIT.name,), stats.in_flight_limit),
         ((LOOP_LATE.name,), round(stats.loop_lag, 4)),
         ((USAGE_WAITING.name,), stats.usage_waiting),
         ((USAGE_LAG.name,), round(stats.usage_lag, 3)),

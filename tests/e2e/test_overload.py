@@ -77,6 +77,7 @@ async def test_a_full_gateway_refuses_and_goes_on_with_what_runs(world):
     assert metrics.status == 200
     assert f"\ngateway_turned_away_total {len(SURFACES)}.0\n" in metrics.body.decode()
     assert f"\ngateway_in_flight {ROOM}.0\n" in metrics.body.decode()
+    assert f"\ngateway_in_flight_limit {ROOM}.0\n" in metrics.body.decode()
     for one in seen:
         for _ in range(4):
             one.go_on()

@@ -35,6 +35,7 @@ def sample(**more: object) -> Sample:
     given = {
         "generation": 7,
         "in_flight": 3,
+        "in_flight_limit": 40,
         "snapshot_age": 0.25,
         "usage_waiting": 2,
         "usage_lag": 0.5,
@@ -75,6 +76,7 @@ def test_counters_histograms_and_summaries_add_up(samples: dict[tuple[str, ...],
 
 def test_gauges_of_several_workers_become_one(samples: dict[tuple[str, ...], float]) -> None:
     assert samples[("gateway_in_flight",)] == 6
+    assert samples[("gateway_in_flight_limit",)] == 80
     assert samples[("gateway_usage_waiting",)] == 4
     assert samples[("gateway_usage_lag_seconds",)] == 7.25
     assert samples[("gateway_workers",)] == 2
