@@ -1,6 +1,5 @@
 """Refusals of requests that no surface serves, each in the dialect of the path's prefix."""
 
-import os
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.wire.ids import new_id
 from gateway.wire.messages import failure_type
 
 
@@ -57,7 +57,7 @@ def refusal(path: str, status: int, message: str) -> Refusal:
 
 def own_headers(scope: Mapping[str, Any]) -> dict[str, str]:
     """The headers of answers that are no exchange: a name and, where OpenAI's clients may read it, the time it took."""
-    named = {"x-request-id": os.urandom(16).hex()}
+    named = {"x-request-id": new_id()}
     path, began = scope["path"], scope.get(BEGAN)
     if began is None or not _under(path, "/v1") or _under(path, "/v1/messages"):
         return named

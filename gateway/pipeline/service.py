@@ -46,6 +46,7 @@ from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
 from gateway.secrets import Secret
 from gateway.usage import Journal, usage_record
+from gateway.wire.ids import new_id
 
 CLEANUP = 5.0
 """Seconds that stopped exchanges get to end visibly."""
@@ -114,7 +115,7 @@ class Pipeline:
         if refused is not None:
             await _turn_away(send, dialect, refused)
             return
-        exchange = Exchange(os.urandom(16).hex(), dialect.name)
+        exchange = Exchange(new_id(), dialect.name)
         exchange.headers, exchange.clock = scope["headers"], getattr(dialect, "clock", "")
         generation = self._generations.pin()
         live = Live(exchange, Outlet(scope, send), generation, dialect)
@@ -324,7 +325,7 @@ async def _turn_away(send: Send, dialect: ClientDialect, error: GatewayError) ->
     """Refuse what never becomes an exchange; an overloaded gateway has no time to do more for it."""
     status, headers, body = dialect.error(error)
     raw = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
-    named = [*raw, (b"content-length", b"%d" % len(body)), (b"x-request-id", os.urandom(16).hex().encode())]
+    named = [*raw, (b"content-length", b"%d" % len(body)), (b"x-request-id", new_id().encode())]
     await send({"type": "http.response.start", "status": status, "headers": named})
     await send({"type": "http.response.body", "body": body})
 

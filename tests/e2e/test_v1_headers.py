@@ -84,7 +84,7 @@ async def ask(here, fields, *headers, path=CHAT):
 
 async def test_a_caller_without_topology_sees_an_id_and_a_time(world):
     answer = await ask(world(SAID), STREAM)
-    assert re.fullmatch("[0-9a-f]{32}", answer.header("x-request-id"))
+    assert re.fullmatch("[0-9a-f]{12}7[0-9a-f]{3}8[0-9a-f]{15}", answer.header("x-request-id"))
     assert answer.header("openai-processing-ms").isdigit()
     assert not TOPOLOGY & names(answer)
 

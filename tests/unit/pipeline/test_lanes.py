@@ -294,6 +294,17 @@ def test_a_stream_is_collected_for_a_client_that_asked_for_none(name: str) -> No
     )
 
 
+def test_a_whole_answer_that_nobody_changes_passes_as_it_came_and_is_not_collected() -> None:
+    choice = b'{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}'
+    body = b'{"id": "1",  "model": "m", "choices": [%b], "unknown": [1.0]}' % choice
+    made = relay(asked(stream=False), content_type="application/json")
+    assert play(made, [body[:9], body[9:]]) == body
+    assert made.answer.collected is None
+    changed = relay(asked(stream=False), step=shout, content_type="application/json")
+    assert b'"HELLO"' in play(changed, [body])
+    assert changed.answer.collected is not None
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_cut_stream_is_no_answer_for_a_client_that_asked_for_none(name: str) -> None:
     made = relay(asked(stream=False, choices=CHAT_ANSWERS[name].choices))
