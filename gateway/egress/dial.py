@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -76,7 +77,7 @@ async def _connect(addresses: Sequence[str], port: int, until: float) -> socket.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             now = loop.time()
             async with asyncio.timeout_at(now + (until - now) / left):
-                await loop.sock_connect(sock, (address, port))
+                await _connected(sock, address, port, loop)
         except OSError as error:
             sock.close()
             failure = error
@@ -86,6 +87,26 @@ async def _connect(addresses: Sequence[str], port: int, until: float) -> socket.
         else:
             return sock
     raise failure
+
+
+async def _connected(sock: socket.socket, address: str, port: int, loop: asyncio.AbstractEventLoop) -> None:
+    """Like `loop.sock_connect`; uvloop's takes a thread to look up what is an address already."""
+    failed = sock.connect_ex((address, port))
+    if failed == errno.EINPROGRESS:
+        done = loop.create_future()
+        loop.add_writer(sock, _tell, done)
+        try:
+            await done
+        finally:
+            loop.remove_writer(sock)
+        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if failed:
+        raise OSError(failed, f"{os.strerror(failed)}: {address} port {port}")
+
+
+def _tell(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_result(None)
 
 
 async def _attach(

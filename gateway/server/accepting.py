@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+import fcntl
 import logging
 import os
 import resource
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 _FEW: Final = 16
@@ -18,19 +20,24 @@ _PAUSE: Final = 0.25
 """Seconds without accepting when there is nothing to accept with."""
 _UNSENT: Final = 65_536
 """Bytes that the kernel holds unsent for a client; it would take megabytes for one that does not read."""
+_TABLE: Final = 65_536
+"""Descriptors that the kernel makes room for at once: eight bytes each."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logging.getLogger("gateway.server")
 
 
-def descriptors() -> int:
-    """How many this process may have open, raised to what the system allows it."""
+def make_room() -> None:
+    """Let this process have as many descriptors as the system allows it, and the kernel make its table for them now.
+
+    Else the table doubles when it is full, and each time the kernel waits for every core before one more descriptor of
+    a process with threads is opened (`expand_fdtable`: 10 to 15 ms, at 256, 512, 1,024 of them).
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):
-            return soft
-    return hard
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    with suppress(OSError), open(os.devnull, "rb") as file:
+        os.close(fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, min(soft, _TABLE) - 1))
 
 
 class Acceptor:
@@ -44,7 +51,6 @@ class Acceptor:
         self._listener = listener
         self._make = make
         self._loop = asyncio.get_running_loop()
-        descriptors()
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._short = False

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import uvicorn
 
-from gateway.server.accepting import Acceptor
+from gateway.server.accepting import Acceptor, make_room
 from gateway.server.ending import Ending, Insistence
 from gateway.server.link import Link, Word
 from gateway.server.protocol import CLOSE, HttpProtocol
@@ -64,6 +64,7 @@ def run(app: Drainable, listener: socket.socket, link: Link | None = None) -> No
 
     Raises `SystemExit(3)` when the application does not start.
     """
+    make_room()
     config = uvicorn.Config(
         app,
         http=HttpProtocol,

@@ -5,8 +5,10 @@ That nothing spins meanwhile is counted in tests/unit/server/test_accepting.py.
 
 import asyncio
 import os
+import re
 import resource
 import socket
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -62,3 +64,17 @@ async def test_accepting_pauses_without_descriptors_and_goes_on_with_some(tmp_pa
             assert (answer.body.decode(), answer.complete) == ("three", True)
             await until(gateway, "accepting_again")
             assert "Traceback" not in gateway.log
+
+
+async def test_the_table_of_descriptors_need_not_grow_under_load(tmp_path):
+    """Each time it grows, a process with threads stands still until every core has gone through the scheduler."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    async with RunningGateway(tmp_path, environ={}) as gateway:
+        assert _room(gateway) >= min(most, 65_536)
+
+
+def _room(gateway: RunningGateway) -> int:
+    """For how many descriptors the kernel has a table."""
+    status = Path(f"/proc/{gateway.pid}/status").read_text("ascii")
+    [size] = re.findall(r"^FDSize:\s+(\d+)$", status, re.M)
+    return int(size)
