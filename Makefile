@@ -116,7 +116,7 @@ bench: .venv/installed bench-tools
 		$(addprefix --contestants ,$(or $(CONTESTANTS),$(if $(QUICK)$(SCENARIOS),,installed))) \
 		$(if $(QUICK)$(SCENARIOS),,--write) $(BENCH)
 
-bench-tools: build/bench/upstream build/bench/load build/bench/counter.so
+bench-tools: build/bench/upstream build/bench/load build/bench/pauses build/bench/counter.so
 
 budgets: .venv/installed bench-tools
 	$(BIN)/python -m bench.budgets

@@ -15,7 +15,9 @@ from bench.rounds import Rounds
 from bench.scenarios import SCENARIOS, Scenario
 from bench.target import Unavailable
 
-PROFILED = tuple(scenario for scenario in SCENARIOS if scenario.name in ("json-64", "burst-100", "paced-1000"))
+PROFILED = tuple(
+    scenario for scenario in SCENARIOS if scenario.name in ("json-64", "first-100", "burst-100", "paced-1000")
+)
 _FREQUENCY = 997
 """Samples a second of CPU time; no multiple of what ticks in a server."""
 _START_LIMIT = 10.0

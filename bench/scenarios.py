@@ -47,6 +47,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Events a second of one stream; 0 is all of them at once. With the default `chunks` it outlasts the window."""
     ramp: float = 0.0
     prompt: int = 6
+    asked: float = 0.0
+    """Requests a second, due at fixed times (an open loop); 0: each connection asks again when it has its answer."""
     tls: bool = False
     stall: bool = False
     fewer: int = 0
@@ -92,6 +94,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
             "seconds": pace.seconds,
             "warmup": pace.warmup + self.ramp,
             "ramp": self.ramp,
+            "rate": self.asked,
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         words += ["--watch", f"server={','.join(map(str, target.pids))}", "--watch", f"upstream={upstream}"]
@@ -129,6 +132,7 @@ _ANSWERS = ("answers/s", "CPU us/answer")
 _STREAMED = ("answers/s", "CPU us/chunk")
 _CHUNKS = ("CPU us/chunk", "transit p99 us")
 _REQUESTS = ("answers/s", "CPU us/answer", "p50 us", "p99 us", "upstream + load CPU %", "wrong")
+_RESTED = ("CPU us/answer", "p50 us", "p99 us", "wrong")
 _BURSTS = ("answers/s", "chunks/s", "CPU us/chunk", "first p50 us", "first p99 us", "upstream + load CPU %", "wrong")
 _PACED = (
     "chunks/s",
@@ -161,6 +165,20 @@ SCENARIOS: Sequence[Scenario] = (
         ratios=_ANSWERS,
         connections=64,
         stream=False,
+    ),
+    *(
+        Scenario(
+            name=f"rests-{rate}",
+            group="rests",
+            title=f"{rate:,} answers a second, {1000 / rate:g} ms apart",
+            figures=_RESTED,
+            ratios=("CPU us/answer", "p50 us"),
+            connections=16,
+            stream=False,
+            asked=rate,
+            fewer=1,
+        )
+        for rate in (50, 200, 1000)
     ),
     Scenario(
         name="burst-100",

@@ -16,6 +16,7 @@ from bench.gateways import Variant, World, serving
 from bench.inside.turns import ROUNDS, lasts, turns
 from bench.machine import Cores
 from bench.page import CONTEST, NEEDS, PLUGINS, PROFILE
+from bench.pausing import SECONDS, pauses_table
 from bench.profiling import PROFILED, profile_tables
 from bench.report import Table, comparison_table, scenario_table, summary_table
 from bench.rounds import Progress, Rounds
@@ -26,9 +27,10 @@ from bench.tools import ToolMissing, Upstream
 
 GROUPS = (
     *dict.fromkeys(scenario.group for scenario in SCENARIOS),
-    *("startup", "workers", "profile", "plugins", "extras", "observers", "observers-inside"),
+    *("pauses", "startup", "workers", "profile", "plugins", "extras", "observers", "observers-inside"),
 )
-"""The last are measured of our gateway only; its profile beside the bare forwarder's where that is measured, too."""
+"""Behind the pauses, which are the machine's, they are measured of our gateway only; its profile beside the bare
+forwarder's where that is measured, too."""
 WHOLE = tuple(group for group in GROUPS if not group.startswith("observers"))
 """What a whole run measures: `extras` has ten observers, too."""
 HEADLINES = ("json-1", "json-64", "burst-100", "paced-100", "paced-1000", "startup")
@@ -67,6 +69,11 @@ class Session:
         """Print the plan, and measure the groups and scenarios that are wanted; their tables, as they are ready."""
         served = self._served(surfaces)
         jobs = [*self._contests(wanted, served, contestants), *self._own(wanted, served)]
+        if "pauses" in wanted:
+            repeats = self._pace.repeats
+            jobs.insert(
+                0, Job(CONTEST, "pauses", repeats * SECONDS, lambda: iter([pauses_table(self._cores, repeats)]))
+            )
         if "profile" in wanted:
             jobs.append(self._profiled(served[:1], [name for name in contestants if name == "bare"]))
         jobs += self._plugins(wanted, served)

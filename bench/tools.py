@@ -1,4 +1,4 @@
-"""The two C programs that measure: the upstream and the load client. `make bench` builds them."""
+"""The C programs that measure: upstream, load client, and what looks at the machine. `make bench` builds them."""
 
 import json
 import subprocess
@@ -81,6 +81,16 @@ class Sample(msgspec.Struct, frozen=True):
         return ", ".join([*counted, repr(self.sample)] if self.sample else counted)
 
 
+class Pauses(msgspec.Struct, frozen=True):
+    """What a program lost that did nothing but look at the clock: others took its core."""
+
+    seconds: float
+    taken_ms: float
+    """In pauses of more than 0.1 ms."""
+    over_1_ms: int
+    longest_ms: float
+
+
 class ToolMissing(Exception):
     """A program that measures is not built."""
 
@@ -132,3 +142,12 @@ def load(options: Sequence[str], cores: frozenset[int], *, limit: float = _HANG)
     if done.returncode:
         raise RuntimeError(f"load: {done.stderr.decode(errors='replace')}")
     return msgspec.json.decode(done.stdout, type=Sample)
+
+
+def pauses(seconds: float, each: Sequence[frozenset[int]], *, limit: float = _HANG) -> list[Pauses]:
+    """Look at the clock for so long, on each of these groups of cores at the same time; what was lost on each."""
+    running = []
+    for cores in each:
+        with pinned(cores):
+            running.append(subprocess.Popen([str(tool("pauses")), str(seconds)], stdout=subprocess.PIPE))
+    return [msgspec.json.decode(one.communicate(timeout=limit)[0], type=Pauses) for one in running]

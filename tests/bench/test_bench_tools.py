@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 from bench.certificate import write_certificate
 from bench.contestants import direct
 from bench.gateways import World
+from bench.machine import pinned
+from bench.scenarios import SCENARIOS, Pace
 from bench.target import Ask
-from bench.tools import Sample, ToolMissing, Upstream, load
+from bench.tools import Sample, ToolMissing, Upstream, load, pauses
 
 CORES = frozenset(os.sched_getaffinity(0))
 Loaded = Callable[..., Sample]
@@ -146,3 +150,24 @@ def test_the_upstream_behind_tls_says_the_same(bench_tools: None, tmp_path: Path
         assert b"data: [DONE]" in answer
     finally:
         running.__exit__(None, None, None)
+
+
+def test_a_pause_is_seen_when_another_takes_the_core(bench_tools: None) -> None:
+    core = frozenset([min(CORES)])
+    with pinned(core):
+        other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        [beside] = pauses(0.5, [core])
+    finally:
+        other.kill()
+        other.wait()
+    assert beside.over_1_ms > 0
+    assert beside.longest_ms > 1
+    assert beside.taken_ms > 50, "both want the whole core, so each gets about a half"
+
+
+def test_requests_come_as_fast_as_they_are_asked_for(upstream: Upstream, tmp_path: Path) -> None:
+    [rested] = [scenario for scenario in SCENARIOS if scenario.name == "rests-50"]
+    target = direct(World(tmp_path, CORES, upstream.base_url), upstream.pid)
+    sample = rested.run(target, Pace(1.0, 0.1, 1), CORES, upstream.pid, tmp_path)
+    assert (sample.wrong, sample.latency.count) == (0, pytest.approx(50, abs=2))
