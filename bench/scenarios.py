@@ -27,6 +27,9 @@ COMPARING = Pace(0.4, 0.1, 10, 0.05)
 """Differences of a microsecond want many short runs, close together."""
 OBSERVING = Pace(1.0, 0.2, 1, 0.05)
 """What next to nothing costs wants longer ones: in a second a disturbance weighs less."""
+_RAMP = 1.05
+"""Seconds in which paced streams begin, and so how their events lie to each other: evenly. In 1.0 a thousand would
+begin 1 ms apart and have their events twenty at a time, the more exactly so the quicker a server is."""
 _AROUND = 0.25
 """Seconds that a run takes beyond what it was told: the rest before it, the load client's start, its last answers."""
 
@@ -198,7 +201,7 @@ SCENARIOS: Sequence[Scenario] = (
         connections=100,
         chunks=20,
         rate=20,
-        ramp=1.0,
+        ramp=_RAMP,
     ),
     Scenario(
         name="offered-64k",
@@ -208,7 +211,7 @@ SCENARIOS: Sequence[Scenario] = (
         ratios=("chunks/s", "CPU us/chunk"),
         connections=640,
         rate=100,
-        ramp=1.0,
+        ramp=_RAMP,
         fewer=1,
     ),
     *(
@@ -220,7 +223,7 @@ SCENARIOS: Sequence[Scenario] = (
             ratios=_CHUNKS,
             connections=count,
             rate=20,
-            ramp=1.0,
+            ramp=_RAMP,
             fewer=int(count in (1, 300)),
         )
         for count in (1, 100, 300, 1000)
@@ -266,7 +269,7 @@ SCENARIOS: Sequence[Scenario] = (
         ratios=_CHUNKS,
         connections=100,
         rate=20,
-        ramp=1.0,
+        ramp=_RAMP,
         tls=True,
         fewer=1,
     ),
@@ -278,7 +281,7 @@ SCENARIOS: Sequence[Scenario] = (
         ratios=("RSS MiB",),
         connections=1000,
         chunks=60000,
-        ramp=1.0,
+        ramp=_RAMP,
         stall=True,
         fewer=1,
     ),

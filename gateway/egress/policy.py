@@ -25,7 +25,7 @@ class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Connections at one time, idle ones included."""
     queue_seconds: float = 5.0
     """How long a request may wait for a connection to become free."""
-    idle_per_key: int = 512
+    idle_per_key: int = 1024
     """Idle connections kept for one tenant and origin."""
     idle_total: int = 2048
     """Idle connections kept in all."""
