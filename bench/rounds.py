@@ -113,7 +113,7 @@ class Rounds:
     def told(self, scenario: Scenario) -> str:
         """How often and how long each was run."""
         count = max((len(samples) for (name, _), samples in self.samples.items() if name == scenario.name), default=0)
-        return f"{count} run{'s' * (count != 1)} of {self._pace.seconds:g} s each."
+        return f"{count} run{'s' * (count != 1)} of {scenario.window(self._pace):g} s each."
 
     def trouble(self, scenario: Scenario, target: str) -> str:
         """What spoils its figures; empty when nothing does."""

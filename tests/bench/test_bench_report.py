@@ -41,7 +41,7 @@ def test_a_table_is_markdown_whose_columns_line_up() -> None:
 def test_a_paced_stream_outlasts_its_window() -> None:
     for scenario in SCENARIOS:
         if scenario.group == "paced":
-            assert scenario.length(FULL) / scenario.rate > scenario.ramp + FULL.warmup + FULL.seconds
+            assert scenario.length(FULL) / scenario.rate > scenario.ramp + FULL.warmup + scenario.window(FULL)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
