@@ -288,7 +288,7 @@ SCENARIOS: Sequence[Scenario] = (
         ratios=("RSS MiB",),
         connections=1000,
         chunks=60000,
-        ramp=_RAMP,
+        ramp=1.0,
         stall=True,
         fewer=1,
     ),

@@ -166,8 +166,9 @@ def test_a_pause_is_seen_when_another_takes_the_core(bench_tools: None) -> None:
     assert beside.taken_ms > 50, "both want the whole core, so each gets about a half"
 
 
-def test_requests_come_as_fast_as_they_are_asked_for(upstream: Upstream, tmp_path: Path) -> None:
+def test_requests_come_no_faster_than_they_are_asked_for(upstream: Upstream, tmp_path: Path) -> None:
     [rested] = [scenario for scenario in SCENARIOS if scenario.name == "rests-50"]
     target = direct(World(tmp_path, CORES, upstream.base_url), upstream.pid)
     sample = rested.run(target, Pace(1.0, 0.1, 1), CORES, upstream.pid, tmp_path)
-    assert (sample.wrong, sample.latency.count) == (0, pytest.approx(50, abs=2))
+    assert sample.wrong == 0
+    assert 0 < sample.latency.count <= 100, "fifty are due; who asks again at once has thousands"
