@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from control_plane import Admin, config
 from gemini_streams import HEAD, chunk, counted, event, text
+from lines import written
 from seeding import seed
 
 from gateway.registry import ModelStore, NewModel, NewRoute, RouteStore, StoredTarget
@@ -119,8 +120,7 @@ class Clinic:
 
     def records(self, route: str):
         """The usage records of a route's attempts so far."""
-        lines = self._records.read_bytes().splitlines() if self._records.exists() else []
-        return [record for line in lines if (record := json.loads(line))["route"] == route]
+        return [record for record in written(self._records) if record["route"] == route]
 
 
 def _denied(route: str, kind: str) -> str:

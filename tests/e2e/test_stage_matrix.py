@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from lines import written
 from seeding import seed
 
 from gateway.registry import NewModel
@@ -49,10 +50,6 @@ SURFACES = {
 }
 
 
-def fired(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def slug(ending: str) -> str:
     return ending.replace(" ", "-")
 
@@ -72,7 +69,7 @@ async def test_every_stage_fires_exactly_as_documented(tmp_path, surface):
         plugin = Path(__file__).with_name("recording_plugin.py")
         headers = [("authorization", f"Bearer {keys['one']}"), ("content-type", "application/json")]
         async with RunningGateway(data_dir, environ=environ, arguments=("--plugin", str(plugin))) as gateway:
-            assert [entry["stage"] for entry in fired(path)] == ["lifespan"]
+            assert [entry["stage"] for entry in written(path)] == ["lifespan"]
             for ending in endings:
                 path.write_bytes(b"")
                 said = {**fields, "model": ending, "customModelId": ids[ending]}
@@ -81,12 +78,12 @@ async def test_every_stage_fires_exactly_as_documented(tmp_path, surface):
                 await end(exchange, upstream, ending, path, streams=endings is not WHOLE)
                 attempts = len(upstream.seen(slug(ending)))
                 async with asyncio.timeout(HANG):
-                    while not is_settled(fired(path), attempts):
+                    while not is_settled(written(path), attempts):
                         await asyncio.sleep(0.05)
-                check(fired(path), endings[ending], attempts)
+                check(written(path), endings[ending], attempts)
             path.write_bytes(b"")
             await gateway.stop()
-        assert [entry["stage"] for entry in fired(path)] == ["lifespan.end"]
+        assert [entry["stage"] for entry in written(path)] == ["lifespan.end"]
 
 
 async def end(exchange, upstream, ending, path, *, streams):
@@ -99,7 +96,7 @@ async def end(exchange, upstream, ending, path, *, streams):
         await exchange.head()
     elif ending.endswith("middle"):
         async with asyncio.timeout(HANG):
-            while "stream_observers" not in [entry["stage"] for entry in fired(path)]:
+            while "stream_observers" not in [entry["stage"] for entry in written(path)]:
                 await asyncio.sleep(0.05)
     await exchange.leave()
     await asyncio.wait_for(seen.closed(), HANG)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import pytest_asyncio
+from lines import written
 from seeding import seed
 
 from gateway.registry import NewModel, NewRoute, StoredTarget
@@ -76,8 +77,7 @@ class House:
         """The usage records of that route, once there are so many."""
         async with asyncio.timeout(HANG):
             while True:
-                lines = self._records.read_text().splitlines() if self._records.exists() else []
-                found = [told[1:] for told in map(json.loads, lines) if told[0] == route]
+                found = [told[1:] for told in written(self._records) if told[0] == route]
                 if len(found) >= count:
                     return found
                 await asyncio.sleep(0.05)
