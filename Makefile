@@ -28,7 +28,7 @@ help:
 	@echo "                  QUICK=1, SCENARIOS=a,b, CONTESTANTS=nginx,envoy or all (needs a C compiler)"
 	@echo "make drain        SIGTERM 100 times under 100 live streams each"
 	@echo "make rolling      restart all workers 20 times under load, and no request fails"
-	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; about half an hour"
+	@echo "make kill         kill -9 a worker under load 1,000 times in window mode and 200 in durable mode; some seven minutes"
 	@echo "make load         10,000 idle streams, slow clients, bombs and 10,002 aborted requests, with what they take"
 	@echo "make aborts       clients that leave, 3,334 times in each phase: how fast the upstream is closed, what is left"
 	@echo "make overload     three times the load that can be carried (needs a C compiler)"

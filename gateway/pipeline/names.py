@@ -130,7 +130,8 @@ def continued(
 
 def not_found(name: str, param: str) -> AnswerNotFound:
     """The refusal of a name that leads nowhere."""
-    return AnswerNotFound(f"Previous response with id '{name}' not found.", param=param)
+    hint = 'Answers that say "store": true can be gone on from, by whom they were given to.'
+    return AnswerNotFound(f"Previous response with id '{name}' not found. {hint}", param=param)
 
 
 def _quoted(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """Requests about an answer that its upstream keeps: led to the model that made it, the ids in the reply renamed."""
 
+import logging
 from urllib.parse import quote
 
 import msgspec
@@ -16,7 +17,7 @@ from gateway.runtime import Generation
 class UnknownAnswer(GatewayError):
     """No answer of that id is kept for this caller."""
 
-    status_code, type, code = 404, "invalid_request_error", "response_not_found"
+    status_code, type, code, log_level = 404, "invalid_request_error", "response_not_found", logging.INFO
 
 
 def recalled(names: AnswerNames, request: ChatRequest, principal: Principal) -> ChatRequest:

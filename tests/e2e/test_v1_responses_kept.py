@@ -1,5 +1,6 @@
 """Answers that an upstream keeps: had, listed, cancelled, deleted where they were made, by whom they were told to."""
 
+import asyncio
 import json
 
 import openai
@@ -132,6 +133,10 @@ async def test_an_answer_of_somebody_else_is_not_found(kept):
     for method, rest in (("DELETE", ""), ("GET", "/input_items"), ("POST", "/cancel")):
         assert (await kept.send(method, f"{PATH}/{kept.name}{rest}", "bob")).status == 404
     assert len(kept.upstream.seen("b")) == seen
+    async with asyncio.timeout(30):
+        while not (told := [line for line in kept.gateway.log.splitlines() if "response_not_found" in line]):
+            await asyncio.sleep(0.05)
+    assert {line.split()[1] for line in told} == {"info"}, "it is the client's mistake, and nobody's to mend"
 
 
 async def test_what_the_upstream_no_longer_has_is_not_found(kept):
