@@ -120,7 +120,10 @@ class Attempts:
             observers = start_observers(live.generation, exchange, calls)
             if request.is_chat:
                 naming = self._names.of(attempt, dialect, request)
-                relay = relay_for(upstream, dialect, request, steps=steps, observers=observers, naming=naming)
+                defaults = attempt.model.parameters
+                relay = relay_for(
+                    upstream, dialect, request, steps=steps, observers=observers, naming=naming, defaults=defaults
+                )
             else:
                 told = naming_of(self._names, attempt, request)
                 relay = plain_relay(upstream, dialect, request, observers=observers, naming=told)

@@ -1,6 +1,7 @@
 """The lanes that need no translation, and whole answers: what a relay does where both sides speak one dialect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 from gateway.domain import Lane
@@ -33,6 +34,9 @@ from gateway.requests import ChatRequest
 _OPENING = (*CONTENT, End)
 _DELTAS = frozenset((Text, Reasoning, Refusal, ToolCall))
 """Events that only go on with an open answer."""
+_COUNTING = ("chat", "")
+"""Dialects in which `n` asks for several choices; events are a client library's of chat completions."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _Look = Callable[[Frame], Sequence[Event]]
 
 
@@ -44,14 +48,21 @@ def relay_for(
     steps: Steps | None,
     observers: Observers | None,
     naming: Naming | None = None,
+    defaults: Mapping[str, Any] = _NOTHING,
 ) -> Relay:
-    """The relay of one attempt: the cheapest that tells the truth. `naming` names an answer that its upstream keeps."""
+    """The relay of one attempt: the cheapest that tells the truth. `naming` names an answer that its upstream keeps.
+
+    `defaults` is what the model's row adds to the request where the client says nothing.
+    """
     spoken, intake = "", None
     if isinstance(upstream, ByteUpstream):
         spoken = upstream.dialect.name
         content_type = next((value for name, value in upstream.body.headers if name == "content-type"), "")
         intake = Intake(upstream.dialect, content_type=content_type, lenient=dialect.lenient)
-    answer = Answer(request.choices, dialect=spoken)
+    expected = request.choices
+    if "n" in defaults and spoken in _COUNTING and "n" not in request.fields and isinstance(defaults["n"], int):
+        expected *= max(1, defaults["n"])
+    answer = Answer(expected, dialect=spoken)
     same = spoken == dialect.name
 
     def written() -> Writer:
@@ -138,6 +149,7 @@ class ExactRelay(ManyRelay):
             if not (count := self._skim(data)):
                 return None
             self.answer.deltas += count
+            self.answer.seen.add(0)
             return data
         if self._hear is None or (events := self._hear(data)) is None:
             return None
@@ -152,8 +164,9 @@ class ExactRelay(ManyRelay):
             frames = self._source.cut(data)
         except FrameTooLarge:
             return self.take([too_large()])
-        out = self._pass(frames[0]) if len(frames) == 1 else b"".join([self._pass(frame) for frame in frames])
-        return out if self._flows else self._release(out)
+        if not self._flows:
+            return self._open_with(frames)
+        return self._pass(frames[0]) if len(frames) == 1 else b"".join([self._pass(frame) for frame in frames])
 
     def end(self, cause: Cause) -> bytes:
         """No more will come; a proper end that the upstream left out is added."""
@@ -179,6 +192,7 @@ class ExactRelay(ManyRelay):
         events = self._look(frame)
         if not events:
             self.answer.deltas += 1
+            self.answer.seen.add(0)
             return frame.raw
         if self.open and len(events) == 1 and type(events[0]) in _DELTAS:
             events[0].tell(self.answer)
@@ -203,13 +217,15 @@ class ExactRelay(ManyRelay):
             return self._naming.spliced(frame.raw, self.answer.name)
         return frame.raw
 
-    def _release(self, out: bytes) -> bytes:
-        self._held += out
-        if not self.open:
-            return b""
-        self._flows = True
-        out, self._held = self._held, b""
-        return out
+    def _open_with(self, frames: Sequence[Frame]) -> bytes:
+        """Hold what these say, or let it go behind what was held: in their order, also where the last one fails."""
+        held, self._held = self._held, b""
+        out = held + b"".join([self._pass(frame) for frame in frames])
+        if self.open:
+            self._flows = True
+            return out
+        self._held = out
+        return b""
 
 
 class ParsedRelay(Relay):

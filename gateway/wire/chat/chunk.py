@@ -67,6 +67,8 @@ class _Completion(NamedChunk, gc=False):
 
 class _Going(msgspec.Struct, gc=False):
     finish_reason: None = None
+    index: Annotated[int, msgspec.Meta(ge=0, le=0)] = 0
+    """Another choice may have begun without being asked for, and has to end, too: that is looked at with care."""
 
 
 class _OnlyGoesOn(msgspec.Struct, gc=False):

@@ -22,6 +22,7 @@ from gateway.protocols import ByteUpstream, ClientDialect, EventUpstream
 from gateway.runtime import Faults, Registered
 from gateway.testing.canned import CHAT as CHAT_ANSWERS
 from gateway.testing.canned import said
+from gateway.testing.upstream import chat_events
 from gateway.wire.chat import CHAT, CHAT_CLIENT
 from gateway.wire.sse import Sse
 from gateway_chatbot_ui.dialect import ChatbotUi
@@ -106,6 +107,16 @@ def _without_our_usage(stream: bytes) -> bytes:
     """Less the chunk that only the gateway asked for."""
     frames = Sse().feed(stream)
     return b"".join(f.raw for f in frames if not (f.data and b'"usage":{' in f.data and b'"choices":[]' in f.data))
+
+
+@pytest.mark.parametrize("last", [b'data: {"error":{"message":"boom"}}\n\n', b"data: {]\n\n"], ids=["error", "garbage"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_was_held_goes_out_first_where_the_first_content_fails_in_the_same_read(at: int, last: bytes) -> None:
+    role, content, *_ = chat_events("Hello")
+    begun = (role, content)
+    out = play(relay(asked()), [*begun[: at - 1], b"".join(begun[at - 1 :]) + last])
+    assert out.startswith(role + content)
+    assert not ended_well(out)
 
 
 @pytest.mark.parametrize("lane", ["exact", "watched", "parsed"])
