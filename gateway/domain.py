@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from gateway.headers import check_added
 from gateway.secrets import Secret
 from gateway.terms import CREDENTIALS, Limits, RouteOptions, Terms
 
@@ -332,7 +333,7 @@ class Exchange:
     """One client request from arrival to settlement."""
 
     __slots__ = (
-        "added_headers",
+        "_added",
         "answer",
         "attempts",
         "clock",
@@ -373,12 +374,21 @@ class Exchange:
         self.outcome: Outcome | None = None
         self.status: int | None = None
         """What the client's status line said, once the exchange is settled; None when none went out."""
-        self.added_headers: Headers = ()
-        """What plugins add to the headers of its answer, refusals included; names in lower case."""
+        self._added: Headers = ()
         self.timings: dict[str, float] = {}
         """Seconds spent in each plugin so far, by `stage.plugin`."""
         self.state: dict[str, Any] = {}
         """What plugins keep for this exchange from one stage to another, each under its short name."""
+
+    @property
+    def added_headers(self) -> "Headers":
+        """What plugins add to its answer's, refusals included; setting what no answer can hold raises `ValueError`."""
+        return self._added
+
+    @added_headers.setter
+    def added_headers(self, headers: "Headers") -> None:
+        check_added(headers)
+        self._added = tuple(headers)
 
     def header(self, name: str) -> str | None:
         """What the client sent under this name, lower case; None for what it did not send, and for credentials."""

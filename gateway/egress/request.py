@@ -7,10 +7,8 @@ from typing import Final
 from gateway.egress.faults import not_dialled
 from gateway.egress.url import Target
 from gateway.errors import Headers
+from gateway.headers import TOKEN, VALUE
 
-_TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_VALUE: Final = bytes((9, *range(0x20, 0x7F), *range(0x80, 0x100)))
-"""The bytes a header value may hold: RFC 9110's field-content."""
 _OWN: Final = frozenset(
     {
         "accept-encoding",
@@ -77,7 +75,7 @@ def _written(headers: Headers) -> bytes:
 
 @lru_cache(maxsize=64)
 def _method(method: str) -> bytes:
-    if not method or not _TOKEN.issuperset(method):
+    if not method or not TOKEN.issuperset(method):
         raise not_dialled("the method is no token")
     return method.encode("ascii")
 
@@ -85,7 +83,7 @@ def _method(method: str) -> bytes:
 @lru_cache(maxsize=512)
 def _line_start(name: str) -> str:
     """The beginning of the header's line; empty for those that are the connection's business."""
-    if not name or not _TOKEN.issuperset(name):
+    if not name or not TOKEN.issuperset(name):
         raise not_dialled("a header name is no token")
     return "" if name.lower() in _OWN else f"{name}: "
 
@@ -96,6 +94,6 @@ def _encode(texts: Sequence[str], *, ends: int) -> bytes:
         data = "".join(texts).encode("latin-1")
     except UnicodeEncodeError as error:
         raise not_dialled("a header value has characters beyond Latin-1") from error
-    if data.translate(None, _VALUE) != b"\r\n" * ends:
+    if data.translate(None, VALUE) != b"\r\n" * ends:
         raise not_dialled("a header value has control characters")
     return data

@@ -102,12 +102,14 @@ class Attempts:
         live.cause = live.cause or (pump.cause if pump.cause in (Cause.CLIENT_SLOW, Cause.SHUTDOWN) else None)
         assert attempt.answer is not None
         failure = attempt.answer.failure
+        if attempt.first_content is None and pump.error is not None:
+            raise pump.error
         if failure is None:
             return
         if attempt.first_content is not None:
             attempt.error = UpstreamBroken(failure)
         else:
-            raise pump.error or _unopened(failure, pump.cause)
+            raise _unopened(failure, pump.cause)
 
     def _pump(self, live: Live, attempt: Attempt, upstream: Upstream, race: Race | None) -> Pump:
         exchange, dialect, calls = live.exchange, live.dialect, self._calls

@@ -13,6 +13,8 @@ from gateway.requests import ChatRequest
 
 _NAME: Final = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,64}")
 _PLAIN: Final = re.compile(rb"[\x20-\x7e]{1,1024}")
+_UNTOLD: Final = re.compile(r"[^\x20-\x7e]")
+"""What a plugin's own names may hold, and a header may not."""
 _MOST: Final = 16
 _STRICT: Final = "x-gateway-strict-params"
 _LIMIT: Final = re.compile(r"(?:x|anthropic)-ratelimit-[a-z-]{1,64}: [\x20-\x7e]{0,128}")
@@ -84,8 +86,8 @@ def _attempted(exchange: Exchange) -> Headers:
     last = exchange.attempts[-1]
     lane: Headers = () if last.lane is None else (("x-gateway-lane", last.lane),)
     return (
-        ("x-gateway-model", last.model.id),
-        ("x-gateway-provider", last.model.provider),
+        ("x-gateway-model", _UNTOLD.sub("?", last.model.id)),
+        ("x-gateway-provider", _UNTOLD.sub("?", last.model.provider)),
         ("x-gateway-attempts", str(len(exchange.attempts))),
         *lane,
         *_upstream_limits(exchange, last.upstream_headers),

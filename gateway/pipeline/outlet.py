@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from gateway.errors import Headers
+from gateway.headers import TOKEN, VALUE
 from gateway.pipeline.stepping import resumed
 from gateway.protocols import Message, Scope, Send
-
-_TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_VALUE: Final = bytes((9, *range(0x20, 0x7F), *range(0x80, 0x100)))
-"""The bytes a header value may hold: RFC 9110's field-content."""
 
 
 class Line(Protocol):
@@ -99,10 +96,11 @@ class Outlet:
 
         `length` is the body's; None when it is not known yet. Raises `ValueError` for a header that cannot be sent.
         """
+        lines = _field_lines(headers)
         self.started = True
         self.status = None if self.left else status
         if (line := self._free_line) is not None:
-            line.start(status, _field_lines(headers), length)
+            line.start(status, lines, length)
             return
         raw = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers]
         if length is not None:
@@ -194,13 +192,13 @@ def _field_lines(headers: Headers) -> bytes:
     """The lines of a head; what no value may hold must be exactly the ends of so many lines."""
     lines = [f"{_line_start(name)}{value}\r\n" for name, value in headers]
     data = "".join(lines).encode("latin-1", "replace")
-    if data.translate(None, _VALUE) != b"\r\n" * len(lines):
+    if data.translate(None, VALUE) != b"\r\n" * len(lines):
         raise ValueError("a header's value has control characters")
     return data
 
 
 @lru_cache(maxsize=512)
 def _line_start(name: str) -> str:
-    if not name or not _TOKEN.issuperset(name):
+    if not name or not TOKEN.issuperset(name):
         raise ValueError("a header's name is no token")
     return f"{name}: "

@@ -196,8 +196,10 @@ class Pump:
         outlet = self._outlet
         if outlet.started:
             outlet.write(out)
+        elif not self._opened():
+            self._done.set_result(None)
+            return
         else:
-            self._opened()
             self._arm()
             if out:
                 outlet.write(out)
@@ -221,19 +223,23 @@ class Pump:
         if self._body is not None and not self._done.done():
             self._body.resume()
 
-    def _opened(self, length: int | None = None) -> None:
+    def _opened(self, length: int | None = None) -> bool:
+        """Begin the response; False where its head cannot be sent: then nothing of the answer was."""
         self._attempt.first_content = time.monotonic()
         self._answered(self._attempt)
         self._relay.opened(self._attempt.exchange)
-        self._outlet.start(200, (*self._headers, *answer_headers(self._attempt.exchange)), length)
+        try:
+            self._outlet.start(200, (*self._headers, *answer_headers(self._attempt.exchange)), length)
+        except ValueError as error:
+            self._attempt.first_content, self.error = None, error
+            return False
         if length is None:
             self._ping = self._relay.ping
+        return True
 
     def _settle(self, out: bytes) -> None:
         """The answer ended: write what is left, end or cut the response, and let `run` return."""
-        if self._relay.open:
-            if not self._outlet.started:
-                self._opened(len(out) if self._relay.whole else None)
+        if self._relay.open and (self._outlet.started or self._opened(len(out) if self._relay.whole else None)):
             if self.cause in (Cause.CLIENT_SLOW, Cause.CLIENT_GONE):
                 self._cutting = True
                 self._outlet.abandon()

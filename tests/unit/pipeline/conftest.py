@@ -30,6 +30,7 @@ from gateway import (
     UpstreamError,
 )
 from gateway.egress import EgressClient, EgressPolicy
+from gateway.errors import Headers
 from gateway.events import Event, Failure, Text
 from gateway.pipeline import Pipeline
 from gateway.protocols import ABORT
@@ -46,11 +47,11 @@ class Plain:
     """A client dialect that writes text; a broken stream is told in words, or by a cut."""
 
     name = "plain"
-    headers = (("content-type", "text/plain"),)
     lenient = True
 
-    def __init__(self, *, tells: bool) -> None:
+    def __init__(self, *, tells: bool, headers: Headers) -> None:
         self._tells = tells
+        self.headers = headers
 
     def read_request(self, body: bytes) -> ChatRequest:
         name = body.decode() or "m"
@@ -163,6 +164,7 @@ class House:
 async def house(
     *,
     tells: bool = False,
+    headers: Headers = (("content-type", "text/plain"),),
     authenticators: Sequence[Authenticator] = (Open(),),
     lookups: Sequence[ModelLookup] = (),
     providers: Sequence[Provider] = (),
@@ -195,7 +197,7 @@ async def house(
         usage = UsageJournal(folder, [("records", records)], log)
         await usage.open()
         pipeline = Pipeline(generations, usage, egress.capture, body_limit=1 << 20, log=log)
-        dialect = Plain(tells=tells)
+        dialect = Plain(tells=tells, headers=headers)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await pipeline.serve(scope, receive, send, dialect)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.pipeline.outlet import Outlet
+from gateway.testing.upstream import chat_events, stream
 
 
 class Client:
@@ -92,3 +93,14 @@ async def test_cutting_uses_the_servers_own_way():
     outlet = Outlet({"extensions": {"litestar_gateway": {"cut": lambda: calls.append("cut")}}}, Client().send)
     outlet.cut()
     assert calls == ["cut"]
+
+
+@pytest.mark.parametrize(
+    "behaviour", [stream(*chat_events("Hello"), pause=0), stream(*chat_events("a", "b"), pause=0.1)]
+)
+async def test_a_head_that_cannot_be_sent_is_a_failure_like_any_other(open_house, behaviour):
+    async with open_house(headers=(("x-note", "one\ntwo"),)) as house:
+        house.model("m", behaviour)
+        response = await asyncio.wait_for(house.ask("m"), 30)
+        assert (response.status, response.complete) == (503, True)
+        assert (await house.settled())[-1].error_code == "plugin_error"
