@@ -1,5 +1,6 @@
 """docs/hooks.md is complete, its examples are plugins that load, and no link leads nowhere."""
 
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -99,6 +100,25 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not found:
             missing.append(target)
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_name_of_the_test_kit_exists(page: Path) -> None:
+    names = set(re.findall(r"`gateway\.testing((?:\.\w+)+)", page.read_text("utf-8")))
+    assert [name for name in names if not kit_has(name.removeprefix(".").split("."))] == []
+
+
+def kit_has(path: list[str]) -> bool:
+    """Whether a module of `gateway.testing` is there, and in it what the rest of the path names."""
+    found = importlib.import_module("gateway.testing")
+    for name in path:
+        if hasattr(found, name):
+            found = getattr(found, name)
+        elif inspect.ismodule(found) and importlib.util.find_spec(f"{found.__name__}.{name}"):
+            found = importlib.import_module(f"{found.__name__}.{name}")
+        else:
+            return False
+    return True
 
 
 def test_pages_name_no_machine_path() -> None:
