@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,35 @@ async def test_the_toml_lookup_stands_in_for_the_registry(tmp_path, site, upstre
     assert upstream.seen("case")[0].request.header("authorization") == "Bearer toml-key"
     assert (unknown.status, list(unknown.json())) == (500, ["message"])
     assert upstream.seen("elsewhere") == []
+
+
+async def test_the_toml_lookups_page_answers_by_name_and_by_id_and_lists_nothing(tmp_path, site, upstream):
+    page = (EXAMPLES / "gateway-toml-lookup/README.md").read_text("utf-8")
+    elsewhere = upstream.play("case", stream(*chat_events("from", " toml"))).removeprefix("http://")
+    for name, text in re.findall(r"^`(\w+\.toml)`:\n\n```toml\n(.*?)^```", page, re.M | re.S):
+        host, _, path = elsewhere.partition("/")
+        text = text.replace("127.0.0.1:11434/v1", f"{host}/{path}").replace("127.0.0.1:11434", host)
+        (tmp_path / name).write_text(text)
+    keys = await seed(tmp_path, {}, keys={"me": None})
+    bearer = [("authorization", f"Bearer {keys['me']}")]
+    messages = [{"role": "user", "content": "Hello"}]
+    answers = []
+    async with RunningGateway(tmp_path, environ={"PYTHONPATH": str(site)}) as running:
+        for name in ("Local", "11111111-1111-4111-8111-111111111111", "Lokal"):
+            body = json.dumps({"model": name, "messages": messages}).encode()
+            answers.append(await running.client.request("POST", "/v1/chat/completions", headers=bearer, body=body))
+        listed = await running.client.request("GET", "/v1/models", headers=bearer)
+    assert [answer.status for answer in answers] == [200, 200, 404], [answer.body for answer in answers]
+    assert listed.json()["data"] == []
+
+
+async def test_the_toml_lookup_refuses_a_file_in_which_two_models_share_a_name(tmp_path, site):
+    file = tmp_path / "models.toml"
+    entry = 'name = "Local"\nbase_url = "https://a.example"\nmodel_id = "m"\n'
+    file.write_text(f"[models.one]\n{entry}[models.two]\n{entry}")
+    with pytest.raises(RuntimeError, match="two models are called 'Local'"):
+        async with gateway(tmp_path, site, **enabled("TOML_LOOKUP", FILE=str(file))):
+            pass
 
 
 async def test_the_toml_lookup_refuses_to_start_on_a_broken_file(tmp_path, site):

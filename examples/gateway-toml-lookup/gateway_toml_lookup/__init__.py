@@ -11,10 +11,11 @@ Switch it on with `[plugins.toml_lookup]`: `enabled = true`, `file = "models.tom
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from gateway import Gateway, Model, ModelLookup, Principal, Route, Secret, hookimpl
 
@@ -47,15 +48,27 @@ class File(BaseModel):
 
     models: dict[str, Entry]
 
+    @field_validator("models")
+    @classmethod
+    def _each_with_a_name_of_its_own(cls, models: dict[str, Entry]) -> dict[str, Entry]:
+        names = Counter(entry.name for entry in models.values())
+        for name, count in names.items():
+            if count > 1:
+                raise ValueError(f"two models are called '{name}'")
+        return models
+
 
 class TomlLookup:
-    """Finds a model by the id that is its table's name."""
+    """Finds a model by its name, or by the id that is its table's name."""
 
     def __init__(self, models: Mapping[str, Entry]) -> None:
-        self._routes = {id: Route.of(_model(id, entry), id) for id, entry in models.items()}
+        found = {id: _model(id, entry) for id, entry in models.items()}
+        by_name = {model.name: Route.of(model) for model in found.values()}
+        # An id is never hidden by a name: clients may keep ids, and names are edited.
+        self._routes = by_name | {id: Route.of(model, id) for id, model in found.items()}
 
     async def find(self, name: str, principal: Principal) -> Route | None:
-        """The route of that id; the gateway itself checks whether this caller may use it."""
+        """The route of that name or id; the gateway itself checks whether this caller may use it."""
         return self._routes.get(name)
 
 
