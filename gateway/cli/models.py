@@ -49,7 +49,6 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--description", help="What people should know about it."),
         click.option("--sharing", type=click.Choice(["private", "public"]), help="[default: private]"),
         click.option("--owner", metavar="UUID", help="Whose model it is; without one it is the operator's."),
-        click.option("--provider", help="The provider that speaks the upstream's dialect.  [default: openai]"),
     ):
         command = option(command)
     return command
@@ -60,7 +59,12 @@ def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--base-url",
     metavar="URL",
-    help="Where the upstream is asked, as in https://api.openai.com/v1.  [default: the provider's own]",
+    help="Where the upstream is asked, as in https://api.openai.com/v1.  "
+    "[default: that of --provider or --from-catalog; one of the three must be given]",
+)
+@click.option(
+    "--provider",
+    help="The provider that speaks the upstream's dialect.  [default: openai, which then needs --base-url]",
 )
 @click.option("--model-id", help="The model's name at the upstream.  [default: the catalog's, else required]")
 @click.option(
@@ -164,6 +168,7 @@ def show(model: str, as_json: bool) -> None:
 @click.option("--name", help="A new name.")
 @click.option("--base-url", metavar="URL", help="Where the upstream is asked, as in https://api.openai.com/v1.")
 @click.option("--model-id", help="The model's name at the upstream.")
+@click.option("--provider", help="The provider that speaks the upstream's dialect.")
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it may be used.")
 @_common_options
 def update(model: str, name: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
@@ -272,7 +277,12 @@ def _chosen(ref: str, options: dict[str, Any], base_url: str | None) -> dict[str
 
 def _own_url(provider: str | None) -> str:
     if provider is None:
-        raise Wrong("Say where the model is: --base-url URL, or --provider with an address of its own.")
+        # Not OpenAI's address, though `openai` is the default: it is the dialect of many, and where --base-url was
+        # forgotten the upstream's key and every prompt would go to somebody they are not for.
+        raise Wrong(
+            "Say where the model is: --base-url URL, or --provider with an address of its own, "
+            "such as --provider openai for OpenAI's API."
+        )
     from gateway.cli.providers import default_base_url  # loads the plugins, which no other command here needs
 
     return default_base_url(provider)

@@ -58,6 +58,19 @@ def test_a_model_nobody_knows_the_place_of_is_refused(run: Run, arguments: tuple
     assert run("models", "list").stdout == ""
 
 
+def test_the_help_says_what_a_model_without_provider_or_base_url_meets(run: Run) -> None:
+    """`openai` is OpenAI's dialect and OpenAI's address: a forgotten --base-url must not send keys and prompts there."""
+    told = " ".join(run("models", "add", "--help").output.split())
+    assert "[default: that of --provider or --from-catalog; one of the three must be given]" in told
+    assert "[default: openai, which then needs --base-url]" in told
+    refused = run("models", "add", "m", "--model-id", "x", code=2).output
+    assert "--provider openai" in refused
+    added = json.loads(run("models", "add", "m", "--model-id", "x", "--provider", "openai", "--json").stdout)
+    assert added["base_url"] == "https://api.openai.com/v1"
+    changed = " ".join(run("models", "update", "--help").output.split())
+    assert "default: openai" not in changed
+
+
 def test_quirks_are_added_one_by_one(run: Run) -> None:
     run(*GROQ, "--quirk", "omit=user", "--quirk", "rename=seed:random_seed")
     run("models", "update", "fast", "--quirk", "omit=temperature", "--quirk", "roles=developer:system")
