@@ -42,11 +42,25 @@ def check(*arguments: str) -> Result:
 
 def test_the_settings_check_themselves_with_the_operators_own_values(folder: Path) -> None:
     plugin = str(RIGHT / "counting.py")
-    refused = check(plugin, "--only", "loads")
+    refused = check(plugin, "--only", "settings check")
     assert refused.exit_code == 1
     assert "ValueError: token is not set" in refused.stdout
     (folder / "gateway.toml").write_text('plugin_files = ["counting.py"]\n[plugins.counting]\ntoken = "set"\n')
-    assert check(plugin, "--only", "loads").exit_code == 0
+    assert check(plugin, "--only", "settings check").exit_code == 0
+
+
+def test_only_the_checks_whose_name_holds_the_text_are_made(folder: Path) -> None:
+    told = json.loads(check("keys", "--json", "--only", "imports cleanly").stdout)
+    assert [row["check"] for row in told["checks"]] == ["imports cleanly"]
+
+
+def test_a_text_that_no_check_holds_is_told_and_is_no_success(folder: Path) -> None:
+    missed = check("keys", "--only", "zzz")
+    assert (missed.exit_code, missed.stdout) == (2, "")
+    assert "no check of 'keys' has 'zzz' in its name" in missed.stderr
+    assert "`gateway plugins check keys` lists them" in missed.stderr
+    missed = check("keys", "--only", "zzz", "--json")
+    assert (missed.exit_code, json.loads(missed.stdout)["passed"]) == (2, False)
 
 
 def test_json_holds_every_check_with_its_reason(folder: Path) -> None:

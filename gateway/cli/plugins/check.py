@@ -33,18 +33,20 @@ def check_plugin(context: "Context", plugin: str, as_json: bool, only: str, limi
     """Show that a plugin keeps the contract: a file, an installed name, or the folder of an installed project.
 
     Runs what `gateway.testing.conformance` has for each of its kinds, against upstreams on this machine, and the
-    `async def check` of its settings. Exit code 1 when anything failed.
+    `async def check` of its settings. Exit code 1 when anything failed, 2 when no check has the text of --only.
     """
     context.settings()  # wrong settings are told here, not by the process that checks
     rows = list(_results(_found(plugin), str(context.config or ""), only, limit))
     failed = [row for row in rows if row["status"] == "failed"]
     if as_json:
-        print_json({"plugin": plugin, "passed": not failed, "checks": rows})
-    else:
+        print_json({"plugin": plugin, "passed": bool(rows) and not failed, "checks": rows})
+    elif rows:
         shown = [[row["kind"], row["check"], row["status"], row["message"] or None] for row in rows]
-        print_rows(_COLUMNS, shown, empty="There is nothing to check.")
+        print_rows(_COLUMNS, shown, empty="")
         count = {status: sum(row["status"] == status for row in rows) for status in ("passed", "skipped", "failed")}
         click.echo(", ".join(f"{number} {status}" for status, number in count.items()), err=True)
+    if not rows:
+        raise _refusal(f"no check of '{plugin}' has '{only}' in its name; `gateway plugins check {plugin}` lists them")
     if failed:
         raise Exit(1)
 
@@ -162,6 +164,6 @@ def _rows(lines: "queue.Queue[str | None]", mark: str, limit: float) -> Iterator
         if "begin" in told:
             running = dict(zip(("kind", "check"), told["begin"], strict=True))
             continue
-        yield told
-        if told["kind"] == "settings":
+        if "end" in told:
             return
+        yield told

@@ -26,8 +26,10 @@ def main(plugin: str, config: str = "", only: str = "", limit: str = "90") -> No
     section = {key: value for key, value in settings.plugins.get(name, {}).items() if key != "enabled"}
     for result in run(plugin, section, only=only, begin=lambda kind, check: _begin(kind, check, float(limit))):
         _tell(msgspec.to_builtins(result))
-    _tell(msgspec.to_builtins(_own_check(plugin, name, section)))
+    if only in "settings check":
+        _tell(msgspec.to_builtins(_own_check(plugin, name, section)))
     faulthandler.cancel_dump_traceback_later()
+    _tell({"end": True})
 
 
 def _own_check(plugin: str, name: str, section: dict[str, Any]) -> Result:
