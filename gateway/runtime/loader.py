@@ -132,7 +132,14 @@ def _off(candidate: Candidate, settings: Settings) -> str:
 
 def _twice(first: Candidate, second: Candidate) -> str:
     places = " and ".join(f"'{one.distribution or one.origin}'" for one in (first, second))
-    return f"two plugins are called '{second.name}', of {places}; uninstall one of them or set 'enabled = false'"
+    return f"two plugins are called '{second.name}', of {places}; {_parted(first, second)}"
+
+
+def _parted(first: Candidate, second: Candidate) -> str:
+    """What parts them: no setting does, their section is one and the same."""
+    if second.is_file:
+        return "rename the file" + ("" if first.ours or first.is_file else f" or uninstall '{first.distribution}'")
+    return f"uninstall '{second.distribution}'" if first.ours else "uninstall one of them"
 
 
 def _load(

@@ -88,3 +88,13 @@ def test_it_names_every_kind():
     from gateway.cli.plugins.new import _KINDS
 
     assert [kind for kind in _KINDS if f"`{kind}`" not in PAGE] == []
+
+
+def test_no_page_has_a_file_saved_under_the_name_of_the_plugin_that_this_one_installs():
+    installed = re.findall(r"^gateway plugins new (\w+) --kind \w+$", PAGE, re.M)
+    assert installed == ["acme"]
+    for page in ("README.md", *(f"docs/{name}.md" for name in ("hooks", "testing-plugins"))):
+        text = (Path(__file__).parents[2] / page).read_text("utf-8")
+        saved = re.findall(r"(?:<!-- file: |[Ss]ave it as `|--plugin\S* \"?(?:\./)?)(\w+)\.py", text)
+        assert saved, page
+        assert set(saved) & set(installed) == set(), page

@@ -27,13 +27,13 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_example_passes_its_own_test_without_any_plugin_of_pytest(folder: Path) -> None:
-    done = run(folder, "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "test_acme.py")
+    done = run(folder, "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "test_acme_lines.py")
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d\d passed", done.stdout)
 
 
 def test_the_example_passes_the_check(folder: Path) -> None:
-    done = run(folder, "gateway", "plugins", "check", "./acme.py")
+    done = run(folder, "gateway", "plugins", "check", "./acme_lines.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 failed" in done.stderr
     assert "its dialect's answer 'tool_calls_split' is not declared" in done.stdout

@@ -59,7 +59,7 @@ def test_a_model_nobody_knows_the_place_of_is_refused(run: Run, arguments: tuple
 
 
 def test_the_help_says_what_a_model_without_provider_or_base_url_meets(run: Run) -> None:
-    """`openai` is OpenAI's dialect and OpenAI's address: a forgotten --base-url must not send keys and prompts there."""
+    """`openai` is OpenAI's dialect and its address: a forgotten --base-url must not send keys and prompts there."""
     told = " ".join(run("models", "add", "--help").output.split())
     assert "[default: that of --provider or --from-catalog; one of the three must be given]" in told
     assert "[default: openai, which then needs --base-url]" in told

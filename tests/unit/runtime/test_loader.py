@@ -142,12 +142,26 @@ def test_two_plugins_of_one_name_are_refused_naming_both_distributions(install: 
     install(GOOD, module="acme_plugin_two", distribution="gateway-two")
     plugins = load("acme")
     (problem,) = plugins.problems()
-    assert "two plugins are called 'acme', of 'gateway-one' and 'gateway-two'" in problem
+    assert "two plugins are called 'acme', of 'gateway-one' and 'gateway-two'; uninstall one of them" in problem
+
+
+def test_a_file_of_an_installed_plugins_name_is_to_be_renamed(install: Install, load: Load, tmp_path: Path) -> None:
+    """Both have the table `[plugins.acme]`: no setting turns off one of them."""
+    install(GOOD, distribution="gateway-one")
+    file = tmp_path / "acme.py"
+    file.write_text(GOOD)
+    (problem,) = load("acme", files=(file,)).problems()
+    assert (
+        f"two plugins are called 'acme', of 'gateway-one' and '{file}'; rename the file or uninstall 'gateway-one'"
+        in problem
+    )
+    assert "enabled" not in problem
 
 
 def test_a_plugin_cannot_take_the_name_of_one_of_ours(install: Install, load: Load) -> None:
     install(GOOD, name="registry", distribution="gateway-impostor")
-    sentence = "two plugins are called 'registry', of 'litestar-gateway' and 'gateway-impostor'"
+    both = "'litestar-gateway' and 'gateway-impostor'"
+    sentence = f"two plugins are called 'registry', of {both}; uninstall 'gateway-impostor'"
     plugins = load(ours=True)
     assert plugins.entry("registry").distribution == "litestar-gateway"
     assert any(sentence in warning for warning in plugins.warnings)
