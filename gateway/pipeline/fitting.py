@@ -41,4 +41,9 @@ def _refusal(model: Model, request: ChatRequest) -> GatewayError:
     if not request.is_chat:
         return NotServed(f"{provider} does not answer requests to /v1{request.path}.")
     name = request.bound[0]
+    try:
+        request.prompt  # noqa: B018 - read to hear what of the field it is, where a value of another kind would do
+    except GatewayError as error:
+        if error.param == name:
+            return InvalidRequest(f"{provider} cannot honour '{name}' as it is. {error.message}", param=name)
     return InvalidRequest(f"{provider} cannot honour '{name}'; leave it out, or ask another model.", param=name)

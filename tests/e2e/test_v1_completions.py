@@ -130,6 +130,20 @@ async def test_what_has_no_meaning_in_a_chat_is_refused_by_name(world):
     assert here.upstream.seen(here.model) == []
 
 
+async def test_of_several_prompts_their_number_is_refused_and_of_tokens_that_they_are_no_text(world):
+    here = world(provider="anthropic")
+    for prompt, told in (
+        (["a", "b"], "'prompt' holds 2 prompts, and one is a message: send a request for each."),
+        ([[1], [2]], "'prompt' holds 2 prompts, and one is a message: send a request for each."),
+        ([1], "'prompt' holds tokens, and a message is text: send text."),
+        ([1, 2], "'prompt' holds tokens, and a message is text: send text."),
+    ):
+        answer = await here.ask(PATH, {"prompt": prompt})
+        assert json.loads(answer.body)["error"]["message"] == (
+            f"The provider \"anthropic\" of this model cannot honour 'prompt' as it is. {told}"
+        )
+
+
 async def test_bad_requests_are_told(world):
     here = world()
     for fields, name in (({"prompt": 5}, "prompt"), ({"prompt": "a", "n": 0}, "n"), ({"stream": 1}, "stream")):

@@ -54,7 +54,12 @@ LEGACY_PROMPTS: Final[PromptCodec] = LegacyPrompts()
 
 
 def _text(prompt: Any) -> str:
-    one = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
+    one = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 and not isinstance(prompt[0], int) else prompt
+    if isinstance(one, list) and one:
+        if all(isinstance(token, int) for token in one):
+            raise InvalidRequest("'prompt' holds tokens, and a message is text: send text.", param="prompt")
+        told = f"'prompt' holds {len(one)} prompts, and one is a message: send a request for each."
+        raise InvalidRequest(told, param="prompt")
     if not isinstance(one, str):
         raise InvalidRequest("'prompt' must be one string to be read as a message.", param="prompt")
     return one
