@@ -34,8 +34,10 @@ def decode_object(body: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, msgsp
     except RecursionError as error:
         raise _too_deep(max_depth) from error
     except msgspec.DecodeError as error:
+        if not body.strip():
+            raise InvalidRequest("The request body is empty: it must be a JSON object.") from error
         if b"\\u" not in body:
-            raise InvalidRequest(f"The request body is not valid JSON: {_reason(error)}.") from error
+            raise InvalidRequest(f"The request body is not valid JSON: {_reason(error, body)}.") from error
         fields = _decode_escaped(body, max_depth)
     if _deeper_than(body, max_depth):
         raise _too_deep(max_depth)
@@ -136,7 +138,10 @@ def _too_deep(limit: int) -> InvalidRequest:
     return InvalidRequest(f"The request body is nested deeper than {limit} levels.")
 
 
-def _reason(error: msgspec.DecodeError) -> str:
+def _reason(error: msgspec.DecodeError, body: bytes) -> str:
+    # The one thing that msgspec tells without a place, which is the end.
+    if str(error) == "Input data was truncated":
+        return f"it ends too early (byte {len(body)})"
     return str(error).removeprefix("JSON is malformed: ")
 
 

@@ -95,7 +95,7 @@ def test_the_id_is_what_javascript_prints(given: str | None, printed: str) -> No
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "not valid JSON"),
+        (b"", "is empty"),
         (b"{not json", "not valid JSON"),
         (b"[]", "must be a JSON object"),
         (b"null", "must be a JSON object"),

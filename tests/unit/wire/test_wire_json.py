@@ -87,6 +87,22 @@ def test_anything_else_is_refused_in_words(body: bytes) -> None:
     assert refusal.value.status == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "The request body is empty: it must be a JSON object."),
+        (b"\xef\xbb\xbf \n", "The request body is empty: it must be a JSON object."),
+        (b'{"a": [1,', "The request body is not valid JSON: it ends too early (byte 9)."),
+        (b'{"a": "b', "The request body is not valid JSON: it ends too early (byte 8)."),
+        (b'{"a": 1,}', "The request body is not valid JSON: trailing comma in object (byte 8)."),
+    ],
+)
+def test_a_refusal_says_the_place(body: bytes, told: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        decode_object(body)
+    assert refusal.value.message == told
+
+
 @pytest.mark.parametrize("opening", [b"[", b'{"x":'])
 def test_nesting_up_to_the_limit_passes_and_one_more_does_not(opening: bytes) -> None:
     closing = b"]" if opening == b"[" else b"}"
