@@ -9,7 +9,7 @@ import click
 from gateway.cli.address import NotRunning
 from gateway.cli.described import described_headers
 from gateway.cli.endings import Failed
-from gateway.cli.output import print_fields, print_json, print_rows
+from gateway.cli.output import json_text, print_fields, print_json, print_rows
 from gateway.cli.plugins.remote import Remote, remote_options
 
 if TYPE_CHECKING:
@@ -77,15 +77,25 @@ def _print(told: Any) -> None:
 
 
 def _left(left: Any) -> str:
-    return ", ".join(f"{name} {value}" for name, value in left.items()) or "nothing to tell"
+    return ", ".join(f"{name} {_amount(value)}" for name, value in left.items()) or "nothing to tell"
+
+
+def _amount(value: Any) -> str:
+    """A limiter tells what it likes; ours tell both numbers."""
+    if isinstance(value, dict) and value.keys() == {"limit", "left"}:
+        return f"{value['left']} of {value['limit']} left"
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _changes(one: Any) -> str:
     if one["error"]:
         return f"refuses: {one['error']}"
-    return (
-        "; ".join(f"{name}: {before!r} -> {after!r}" for name, (before, after) in one["changed"].items()) or "nothing"
-    )
+    changed = [f"{name}: {_field(before)} -> {_field(after)}" for name, (before, after) in one["changed"].items()]
+    return "; ".join(changed) or "nothing"
+
+
+def _field(value: Any) -> str:
+    return "none" if value is None else json_text(value)
 
 
 def _dollars(price: Any) -> str:

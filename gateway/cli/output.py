@@ -20,6 +20,13 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
+def json_text(value: Any) -> str:
+    """`value` as JSON in one line."""
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
+
+
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """Rows under their columns' names; `empty` goes to stderr when there are none."""
     if not rows:
@@ -71,6 +78,8 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, (dict, list)):
+        value = json_text(value)  # it can be pasted where JSON is wanted, as after `--set`
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     # A name must not be able to move a terminal's cursor.
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -34,7 +34,7 @@ class Layer:
     def start(self, exchange): ...
     async def acquire(self, exchange): ...
     async def settle(self, exchange): ...
-    def left(self, exchange): return {"requests": 7}
+    def left(self, exchange): return {"key rpm": {"limit": 9, "left": 7}, "room": 3, "note": "well"}
 
 @hookimpl
 def register_stream_transforms():
@@ -90,7 +90,8 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
             ]
             ways = {"limiters": ["outer", "inner", "limits"], "stream_transforms": ["inner", "outer"]}
             assert {stage: told["stages"][stage] for stage in ways} == ways
-            assert told["limits"] == [{"plugin": name, "left": {"requests": 7}} for name in ("outer", "inner")]
+            left = {"key rpm": {"limit": 9, "left": 7}, "room": 3, "note": "well"}
+            assert told["limits"] == [{"plugin": name, "left": left} for name in ("outer", "inner")]
             assert told["lane"] == "exact"
             assert told["stages"]["settlement"] == ["limits", "inner", "outer"]
             assert told["upstream"]["url"] == f"{base_url}/chat/completions"
@@ -99,7 +100,8 @@ async def test_the_way_of_a_request_is_shown_and_nothing_is_sent(tmp_path, lane)
             assert told["price"]["input_dollars"] == pytest.approx(told["price"]["input_tokens"] * 2e-6)
             shown = await gateway.command("explain", "-m", "fast", "--url", url)
             assert "canary" not in shown + json.dumps(told)
-            assert "temperature" in shown
+            assert "colder: temperature: none -> 0; top_p: none -> 0.5" in shown
+            assert "outer: key rpm 7 of 9 left, room 3, note well" in shown
             assert ["lookups", "registry:", "found"] in [line.split() for line in shown.splitlines()]
             with pytest.raises(GatewayFailed, match="would be refused: 404 model_not_found"):
                 await gateway.command("explain", "-m", "fast", "--key-env", "THEIR_KEY", "--url", url)

@@ -82,6 +82,11 @@ def test_quirks_are_added_one_by_one(run: Run) -> None:
         "keep": ["n"],
         "response_format": "json",
     }
+    shown = next(line for line in run("models", "show", "fast").stdout.splitlines() if line.startswith("quirks "))
+    pasted = f"quirks={shown.removeprefix('quirks').strip()}"
+    before = json.loads(run("models", "show", "fast", "--json").stdout)["quirks"]
+    run("models", "update", "fast", "--set", pasted)
+    assert json.loads(run("models", "show", "fast", "--json").stdout)["quirks"] == before
     run("models", "update", "fast", "--set", "quirks={}", "--quirk", "omit=seed")
     assert json.loads(run("models", "show", "fast", "--json").stdout)["quirks"] == {"omit": ["seed"]}
 
