@@ -49,7 +49,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """Why its name cannot be a section of the settings and part of a variable's name; empty when it can."""
         if _NAME.fullmatch(self.name):
             return ""
-        return f"'{self.name}' cannot be a plugin's name: write lower-case letters, digits and single underscores"
+        fitting = "lower-case letters, digits and single underscores, a letter first"
+        return f"'{self.name}' cannot be a plugin's name: write {fitting}"
 
 
 def discover(files: Iterable[Path] = ()) -> list[Candidate]:

@@ -56,7 +56,8 @@ def new(name: str, kind: str, single_file: bool, directory: Path) -> None:
     """Write a plugin to start from: a package with settings and tests, or a single file.
 
     NAME is the short name: `acme` makes the distribution `gateway-acme` and the settings' table `[plugins.acme]`.
-    What is written loads and passes its tests as it is.
+    Capitals become small, dashes underscores, and a `gateway-` in front is left out. What is written loads and
+    passes its tests as it is.
     """
     short = _short_name(name)
     values = _values(short, kind)
@@ -83,14 +84,17 @@ def new(name: str, kind: str, single_file: bool, directory: Path) -> None:
 
 def _short_name(name: str) -> str:
     """The name as settings write it; ends the command when it can be none, or is taken."""
-    short = re.sub(r"[-_.]+", "_", name.lower()).removeprefix("gateway_")
+    short = re.sub(r"[-.]", "_", name.lower()).removeprefix("gateway_")
     if not _NAME.fullmatch(short):
         raise click.UsageError(
-            f"'{name}' cannot be a plugin's name: write letters, digits and single dashes, a letter first"
+            f"'{name}' cannot be a plugin's name: "
+            "write letters, digits and single dashes or underscores, a letter first"
         )
     for point in entry_points(group=_GROUP, name=short):
         owner = point.dist.name if point.dist else "another distribution"
         raise click.UsageError(f"a plugin called '{short}' is already there, of '{owner}'; choose another name")
+    if short != name:
+        click.echo(f"'{name}' is called '{short}' in settings and commands.", err=True)
     return short
 
 

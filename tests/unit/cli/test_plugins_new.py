@@ -66,17 +66,19 @@ def test_another_directory_is_written_to_and_told(folder: Path) -> None:
     ("given", "short"), [("acme", "acme"), ("My-Acme", "my_acme"), ("gateway-acme2", "acme2"), ("none", "none")]
 )
 def test_a_name_is_written_as_settings_write_it(folder: Path, given: str, short: str) -> None:
-    assert new(given, "--kind", "lookup").exit_code == 0
+    result = new(given, "--kind", "lookup")
+    assert result.exit_code == 0
+    assert (f"'{given}' is called '{short}' in settings and commands" in result.stderr) is (given != short)
     metadata = (folder / short / "pyproject.toml").read_text()
     assert f'{short} = "gateway_{short}"' in metadata
     assert f'name = "gateway-{short.replace("_", "-")}"' in metadata
 
 
-@pytest.mark.parametrize("name", ["", "2fast", "a b", "../acme", "acme/", "é", "_acme", "acme-", "gateway-"])
+@pytest.mark.parametrize("name", ["", "2fast", "a b", "../acme", "acme/", "é", "_acme", "acme-", "gateway-", "a__b", "a--b"])
 def test_what_cannot_be_a_name_is_refused_and_nothing_is_written(folder: Path, name: str) -> None:
     result = new(name, "--kind", "lookup")
     assert result.exit_code == 2
-    assert "cannot be a plugin's name" in result.stderr
+    assert "cannot be a plugin's name: write letters, digits and single dashes or underscores" in result.stderr
     assert list(folder.iterdir()) == []
 
 
