@@ -13,7 +13,7 @@ from gateway.cli.models_health import health
 from gateway.cli.opened import running, settings, work
 from gateway.cli.output import print_fields, print_json, print_rows
 from gateway.cli.quirk_option import quirk_option, with_quirks
-from gateway.cli.reach import denied
+from gateway.cli.reach import denied, exposed, without_values
 
 if TYPE_CHECKING:
     from gateway.registry import Database, StoredModel
@@ -90,7 +90,7 @@ def add(
         raise Wrong("Say which model it is: --model-id NAME, or --from-catalog [PROVIDER/]MODEL.")
     base_url = chosen.pop("base_url", base_url)
     url = _own_url(options["provider"]) if base_url is None else _checked_url(base_url)
-    warning = denied(url)
+    warnings = [denied(url), exposed(url)]
     quirks = options.pop("quirk")
 
     async def run(database: "Database") -> "tuple[StoredModel, bool]":
@@ -107,8 +107,7 @@ def add(
         return added, len(twins) > 1
 
     model, ambiguous = work(run)
-    _warn(warning)
-    _warn(f"This owner has another model called {model.name}: ask for both by id." if ambiguous else None)
+    _warn(*warnings, f"This owner has another model called {model.name}: ask for both by id." if ambiguous else None)
     _print_changed(model, "Added", as_json=as_json)
 
 
@@ -132,7 +131,7 @@ def list_(as_json: bool) -> None:
             model.name,
             model.provider,
             model.model_id,
-            model.base_url,
+            without_values(model.base_url),
             model.owner,
             model.sharing,
             model.enabled,
@@ -160,7 +159,8 @@ def show(model: str, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    print_fields({**msgspec.structs.asdict(found), **in_words(told["effective"])})
+    fields = {**msgspec.structs.asdict(found), "base_url": without_values(found.base_url)}
+    print_fields({**fields, **in_words(told["effective"])})
 
 
 @group.command()
@@ -179,13 +179,15 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
     from gateway.registry import ModelStore, limits
 
     quirks = options.pop("quirk")
+    url = _checked_url(base_url) if base_url is not None else None
+    warnings = [denied(url), exposed(url)] if url is not None else []
 
     async def run(database: "Database") -> "StoredModel":
         changes = _changes(options)
         if name is not None:
             changes["name"] = limits.required("name", name)
-        if base_url is not None:
-            changes["base_url"] = _checked_url(base_url)
+        if url is not None:
+            changes["base_url"] = url
         if not changes and not quirks:
             raise Wrong("Nothing to change was given: see `gateway models update --help`.")
         found = await _find(database, model)
@@ -193,9 +195,8 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
             changes["quirks"] = with_quirks(changes.get("quirks", found.quirks), quirks)
         return await ModelStore(database).update(found.id, changes)
 
-    warning = denied(_checked_url(base_url)) if base_url is not None else None
     updated = work(run)
-    _warn(warning)
+    _warn(*warnings)
     _print_changed(updated, "Updated", as_json=as_json)
 
 
@@ -288,8 +289,8 @@ def _own_url(provider: str | None) -> str:
     return default_base_url(provider)
 
 
-def _warn(message: str | None) -> None:
-    if message is not None:
+def _warn(*messages: str | None) -> None:
+    for message in filter(None, messages):
         click.echo(f"Warning: {message}", err=True)
 
 

@@ -1,4 +1,4 @@
-"""Tells at once that the egress guard will refuse an address, instead of at the first request."""
+"""Tells at once what is amiss with an address, instead of at the first request."""
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -33,6 +33,27 @@ def denied(base_url: str) -> str | None:
         f"{host} ({why}) is refused by the egress guard until the server is started with "
         f"GATEWAY_EGRESS__ALLOW='[\"{host}:{target.port}\"]'."
     )
+
+
+def exposed(base_url: str) -> str | None:
+    """The warning that it has a query, unless that says a version only."""
+    if without_values(base_url) == base_url:
+        return None
+    return "The base URL has a query, which is not encrypted here: no key belongs there."
+
+
+def without_values(base_url: str) -> str:
+    """As lists show it: whoever put a key into the query need not see it there."""
+    address, mark, query = base_url.partition("?")
+    return address + mark + "&".join(map(_without_value, query.split("&")))
+
+
+def _without_value(given: str) -> str:
+    name, equals, value = given.partition("=")
+    # Azure's deployments have it in their base URLs, and it is no secret.
+    if name == "api-version" or not (value if equals else name):
+        return given
+    return f"{name}=***" if equals else "***"
 
 
 def _allowed() -> "AllowList":

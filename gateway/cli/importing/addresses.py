@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 
 from gateway.cli.importing.findings import Finding
-from gateway.cli.reach import denied
+from gateway.cli.reach import denied, exposed
 from gateway.egress.url import Target, parse_target
 from gateway.errors import InvalidUpstreamUrl, UpstreamFault
 
@@ -44,10 +44,8 @@ def _look_at(url: str) -> list[Finding]:
         found.append(Finding("plain_http", f"{target.host} is called over plain http: its key can be read on the way."))
     if (why := denied(url)) is not None:
         found.append(Finding("private_address", why))
-    if b"?" in target.path:
-        found.append(
-            Finding("query_in_url", "The base URL has a query, which is not encrypted here: no key belongs there.")
-        )
+    if (why := exposed(url)) is not None:
+        found.append(Finding("query_in_url", why))
     return found
 
 

@@ -74,7 +74,9 @@ def test_a_name_is_written_as_settings_write_it(folder: Path, given: str, short:
     assert f'name = "gateway-{short.replace("_", "-")}"' in metadata
 
 
-@pytest.mark.parametrize("name", ["", "2fast", "a b", "../acme", "acme/", "é", "_acme", "acme-", "gateway-", "a__b", "a--b"])
+@pytest.mark.parametrize(
+    "name", ["", "2fast", "a b", "../acme", "acme/", "é", "_acme", "acme-", "gateway-", "a__b", "a--b"]
+)
 def test_what_cannot_be_a_name_is_refused_and_nothing_is_written(folder: Path, name: str) -> None:
     result = new(name, "--kind", "lookup")
     assert result.exit_code == 2

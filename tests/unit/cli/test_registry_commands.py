@@ -149,6 +149,20 @@ def test_a_private_address_is_added_with_a_warning_that_says_how_to_allow_it(
     assert "egress guard" not in silent.stderr
 
 
+def test_a_query_in_a_base_url_is_warned_of_and_its_values_are_not_printed(run_embedded: Run) -> None:
+    url = "https://a.example/v1?key=canary&api-version=2024-10-21&canary"
+    warned = run_embedded(*ADD, "--base-url", url)
+    assert "The base URL has a query, which is not encrypted here: no key belongs there." in warned.stderr
+    for command in (("list",), ("show", "m")):
+        shown = run_embedded("models", *command).stdout
+        assert "https://a.example/v1?key=***&api-version=2024-10-21&***" in shown
+        assert "canary" not in shown
+    assert json.loads(run_embedded("models", "show", "m", "--json").stdout)["base_url"] == url
+    assert "has a query" in run_embedded("models", "update", "m", "--base-url", url).stderr
+    for plain in ("https://a.example/v1", "https://a.example?api-version=2024-10-21"):
+        assert "has a query" not in run_embedded("models", "update", "m", "--base-url", plain).stderr
+
+
 def test_a_wrong_allow_list_is_told_before_anything_is_stored(run_embedded: Run) -> None:
     refused = run_embedded(*ADD, code=2, env={"GATEWAY_EGRESS__ALLOW": "http://x"})
     assert refused.stderr.startswith("Error: GATEWAY_EGRESS__ALLOW: 'http://x' is not a network")
