@@ -37,7 +37,7 @@ from gateway.pipeline import Addresses, Admission, Limits, Pipeline, Strangers
 from gateway.protocols import Ailing, ModelHealth, Stats
 from gateway.registry import Registry, RegistryError
 from gateway.runtime import Faults, Generation, Generations, PluginEntry, Plugins, State
-from gateway.settings import Settings, SettingsError, load_settings, locate
+from gateway.settings import Settings, load_settings
 from gateway.usage import UsageJournal
 
 _PING_SECONDS = 2.0
@@ -297,9 +297,5 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 def _policy(settings: Settings) -> EgressPolicy:
-    try:
-        told = settings.egress
-        return EgressPolicy(allow=told.allow, max_connections=told.max_connections, queue_seconds=told.queue_seconds)
-    except ValueError as error:
-        place = locate(("egress", "allow"), settings.origins).text
-        raise SettingsError([f"{place}: {str(error).removeprefix('egress.allow: ')}"]) from error
+    told = settings.egress
+    return EgressPolicy(allow=told.allow, max_connections=told.max_connections, queue_seconds=told.queue_seconds)

@@ -1,24 +1,18 @@
 """Tells at once what is amiss with an address, instead of at the first request."""
 
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from gateway.cli.opened import settings
 
-if TYPE_CHECKING:
-    from gateway.egress.policy import AllowList
-
 
 def denied(base_url: str) -> str | None:
-    """The warning that this address is private and not allowed; other host names are checked when they are dialled.
-
-    Raises `SettingsError` where the allow list itself cannot be read, as the server does.
-    """
+    """The warning that this address is private and not allowed; other host names are checked when they are dialled."""
     from gateway.egress.addresses import why_denied
+    from gateway.egress.policy import AllowList
     from gateway.egress.url import parse_target
 
     target = parse_target(base_url)
-    allow = _allowed()
+    allow = AllowList(settings().egress.allow)
     if target.literal:
         address = ip_address(target.literal)
         why = None if allow.covers(address, target.port) else why_denied(address)
@@ -54,15 +48,3 @@ def _without_value(given: str) -> str:
     if name == "api-version" or not (value if equals else name):
         return given
     return f"{name}=***" if equals else "***"
-
-
-def _allowed() -> "AllowList":
-    from gateway.egress.policy import AllowList
-    from gateway.settings import SettingsError, locate
-
-    given = settings()
-    try:
-        return AllowList(given.egress.allow)
-    except ValueError as error:
-        place = locate(("egress", "allow"), given.origins).text
-        raise SettingsError([f"{place}: {str(error).removeprefix('egress.allow: ')}"]) from error

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from gateway.settings.allow import read_allowed
 from gateway.settings.declared import DeclaredModel, DeclaredRoute
 from gateway.settings.problems import Origin
 
@@ -53,6 +54,13 @@ class EgressSettings(BaseModel):
     """Connections of one serving process at one time, idle ones included."""
     queue_seconds: float = Field(default=5.0, ge=0, le=3600)
     """How long a request waits for one to become free before it is refused (503)."""
+
+    @field_validator("allow")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            read_allowed(entry)
+        return value
 
 
 class ServerSettings(BaseModel):

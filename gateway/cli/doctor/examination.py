@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.doctor import machine
-from gateway.cli.doctor.finding import Finding, State, command, failed, ok, warning
+from gateway.cli.doctor.finding import Finding, command, failed, ok, warning
 from gateway.cli.doctor.hiding import hidden
 from gateway.cli.doctor.repairs import Repairs
 from gateway.settings import Settings, SettingsError, load_settings
@@ -58,17 +58,17 @@ class Examination:
             return
         yield from self._stored(settings)
         yield from _looked("port", lambda: machine.port(settings))
-        sound = settings
-        for finding in _looked("egress", lambda: machine.egress(settings, self._repairs)):
-            yield finding
-            if finding.state is State.FAILED:  # told once: plugins would fail for the same reason
-                sound = settings.model_copy(update={"egress": type(settings.egress)()})
+        yield from _looked("egress", lambda: machine.egress(settings))
         models = self._database.models if self._database is not None else ()
-        if sound is settings and models:
+        if models and self._allow_is_known(settings):
             from gateway.cli.doctor.base_urls import base_urls
 
             yield from _looked("base urls", lambda: base_urls(settings, models))
-        yield from _looked("plugins", lambda: _plugins(sound, self._repairs, self._database))
+        yield from _looked("plugins", lambda: _plugins(settings, self._repairs, self._database))
+
+    def _allow_is_known(self, settings: Settings) -> bool:
+        """Whether `egress` is as it was written: without its wrong entries, right ones would seem to be missing."""
+        return "egress" in settings.model_fields_set or not any(path[0] == "egress" for path in settings.origins)
 
     def _told_settings(self) -> Iterator[Finding]:
         for problem in self._problems:

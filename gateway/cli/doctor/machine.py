@@ -11,14 +11,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gateway.cli.address import own_url
 from gateway.cli.doctor.finding import Finding, command, failed, ok, warning
-from gateway.settings import Settings, locate
-
-if TYPE_CHECKING:
-    from gateway.cli.doctor.repairs import Repairs
+from gateway.settings import Settings
 
 _OURS = "litestar-gateway"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -85,19 +81,12 @@ def proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield ok("proxies", "no proxy variable is set")
 
 
-def egress(settings: Settings, repairs: "Repairs") -> Iterator[Finding]:
+def egress(settings: Settings) -> Iterator[Finding]:
     """Whether a denied address is refused."""
     from gateway.egress import EgressPolicy, SelfTestFailed, self_test
 
     try:
-        policy = EgressPolicy(allow=settings.egress.allow)
-    except ValueError as error:
-        place = locate(("egress", "allow"), settings.origins).text
-        problem = f"{place}: {str(error).removeprefix('egress.allow: ')}"
-        yield failed("egress", problem, repairs.of(problem))
-        return
-    try:
-        asyncio.run(self_test(policy))
+        asyncio.run(self_test(EgressPolicy(allow=settings.egress.allow)))
     except SelfTestFailed as error:
         yield failed("egress", str(error), "pip install --force-reinstall litestar-gateway")
     except OSError as error:

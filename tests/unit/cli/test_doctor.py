@@ -199,7 +199,7 @@ def a_proxy(here: Path, environ: Environ) -> None:
     environ["HTTPS_PROXY"] = "http://user:canary-of-the-proxy@127.0.0.1:3128"
 
 
-@fault("egress", "has a port that does not exist")
+@fault("settings", "has a port that does not exist")
 def an_address_to_allow_that_is_none(here: Path, environ: Environ) -> None:
     (here / "gateway.toml").write_text('[egress]\nallow = ["127.0.0.1:99999"]\n')
 
@@ -308,6 +308,12 @@ def test_a_port_in_use_is_told_with_a_free_one(patient: Patient) -> None:
         assert (trouble["check"], "is in use" in trouble["finding"]) == ("port", True)
         patient.repair(trouble["fix"])
         assert patient.troubles() == []
+
+
+def test_a_wrong_address_to_allow_makes_no_right_one_seem_to_be_missing(patient: Patient) -> None:
+    models_in_the_private_network(patient.here, patient.environ)
+    patient.environ["GATEWAY_EGRESS__ALLOW"] = "127.0.0.1,::1,http://x"
+    assert [trouble["check"] for trouble in patient.troubles()] == ["settings"]
 
 
 @pytest.mark.postgres

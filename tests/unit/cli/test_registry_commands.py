@@ -165,7 +165,7 @@ def test_a_query_in_a_base_url_is_warned_of_and_its_values_are_not_printed(run_e
 
 def test_a_wrong_allow_list_is_told_before_anything_is_stored(run_embedded: Run) -> None:
     refused = run_embedded(*ADD, code=2, env={"GATEWAY_EGRESS__ALLOW": "http://x"})
-    assert refused.stderr.startswith("Error: GATEWAY_EGRESS__ALLOW: 'http://x' is not a network")
+    assert refused.stderr.startswith("Error: GATEWAY_EGRESS__ALLOW: 'http://x' is none of a host, host:port")
     assert run_embedded("models", "list", "--json").stdout == "[]\n"
 
 

@@ -34,7 +34,11 @@ CASES = {
         1,
     ),
     "a lifespan that fails": ({"GATEWAY_PLUGIN_FILES": "lives.py"}, "its lifespan failed to start: no licence", 1),
-    "a wrong network": ({"GATEWAY_EGRESS__ALLOW": "http://x"}, "Error: GATEWAY_EGRESS__ALLOW: 'http://x' is not", 2),
+    "a wrong network": (
+        {"GATEWAY_EGRESS__ALLOW": "http://x"},
+        "Error: GATEWAY_EGRESS__ALLOW: 'http://x' is none of",
+        2,
+    ),
     "a wrong setting of a plugin": (
         {"GATEWAY_PLUGINS__OPENAI__LANE": "fast"},
         "Error: GATEWAY_PLUGINS__OPENAI__LANE: ",

@@ -49,3 +49,21 @@ def test_a_wrong_key_of_the_plugins_themselves_hides_no_other(tmp_path: Path, mo
     assert result.exit_code == 2
     assert "gateway.toml: plugin_start_seconds: " in result.stderr
     assert "gateway.toml: plugins.openai.lane: " in result.stderr
+
+
+COMMANDS = ("models list", "keys list", "routes list", "usage sum", "secrets list", "db current", "providers list")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_address_to_allow_that_is_none_ends_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.toml").write_text('port = "high"\n[egress]\nallow = ["ollama:11434", "http://x"]\n')
+    result = CliRunner().invoke(main, command.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "gateway.toml: port: " in result.stderr
+    assert (
+        "gateway.toml: egress.allow: 'http://x' is none of a host, host:port, an address or a network: "
+        "write it like ollama, ollama:11434, [::1]:80 or 10.0.0.0/8, without http://"
+    ) in result.stderr
