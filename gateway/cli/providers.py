@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.endings import Failed, Wrong
+from gateway.cli.endings import Wrong
 from gateway.cli.opened import settings
 from gateway.cli.output import print_json, print_rows
 
@@ -40,12 +40,12 @@ def list_(as_json: bool, markdown: bool) -> None:
 
 
 def registered_providers() -> "Mapping[str, Registered[Provider]]":
-    """The providers that would serve, by name; ends the command when the plugins cannot."""
+    """The providers that would serve, by name; ends the command when the plugins cannot, as `serve` would."""
     from gateway.cli.plugins.dry import dry_run
 
     found = dry_run(settings())
     if found.generation is None:
-        raise Failed(f"The plugins cannot be loaded: {found.problems[0]} See `gateway doctor`.")
+        raise found.plugins.refusal(found.problems)
     return found.generation.providers
 
 

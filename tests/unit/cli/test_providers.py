@@ -71,6 +71,27 @@ def test_the_help_says_what_a_model_without_provider_or_base_url_meets(run: Run)
     assert "default: openai" not in changed
 
 
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("[plugins.limits]\nrpmm = 5", "plugins.limits.rpmm: unknown key; did you mean 'rpm'?"),
+        ('[plugins.supabase]\nurl = "ftp://x"', "plugins.supabase.url: "),
+        ('[order]\nmodel_lookups = ["regstry"]', "order.model_lookups: no plugin is called 'regstry'"),
+        ("[plugins.nope]\nx = 1", "plugins.nope: no plugin of that name is installed"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("providers", "list"), ("models", "add", "m", "--provider", "groq", "--model-id", "x")]
+)
+def test_wrong_settings_of_plugins_end_what_loads_them_with_all_that_is_wrong(
+    tmp_path: Path, run: Run, command: tuple[str, ...], file: str, told: str
+) -> None:
+    (tmp_path / "gateway.toml").write_text(f'{file}\n[plugins.openai]\nlane = "fast"\n')
+    refused = run(*command, code=2)
+    assert told in refused.stderr
+    assert "plugins.openai.lane: " in refused.stderr
+
+
 def test_quirks_are_added_one_by_one(run: Run) -> None:
     run(*GROQ, "--quirk", "omit=user", "--quirk", "rename=seed:random_seed")
     run("models", "update", "fast", "--quirk", "omit=temperature", "--quirk", "roles=developer:system")

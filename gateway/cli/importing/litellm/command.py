@@ -53,10 +53,6 @@ def litellm(ctx: click.Context, /, config: Path, dry_run: bool, strict: bool, as
 
 def _providers() -> dict[str, str]:
     """The enabled providers, and where each asks when a model does not say."""
-    from gateway.cli.endings import Failed
-    from gateway.cli.plugins.dry import dry_run
+    from gateway.cli.providers import registered_providers
 
-    found = dry_run(settings())
-    if found.generation is None:
-        raise Failed(f"The plugins cannot be loaded: {found.problems[0]} See `gateway doctor`.")
-    return {name: getattr(one.object, "base_url", "") for name, one in found.generation.providers.items()}
+    return {name: getattr(one.object, "base_url", "") for name, one in registered_providers().items()}
