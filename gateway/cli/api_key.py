@@ -89,8 +89,9 @@ def _read(path: Path) -> bytes:
 
 
 def _secret(value: bytes) -> Any:
-    from gateway.registry import InvalidValue, limits
+    from gateway.registry import InvalidValue
     from gateway.secrets import Secret
+    from gateway.settings import limits
 
     try:
         key = limits.api_key(value.decode())

@@ -42,7 +42,8 @@ def discover(
 
     Goes through the address guard, as every call does. Run it again at any time: a model that has a row is left alone.
     """
-    from gateway.registry import InvalidValue, ModelStore, limits
+    from gateway.registry import InvalidValue, ModelStore
+    from gateway.settings import limits
 
     try:
         url = limits.base_url(base_url)

@@ -83,7 +83,8 @@ def add(
     Its id is printed alone on standard output. `gateway providers list` shows the providers (docs/providers.md),
     `gateway models catalog` the models that are known.
     """
-    from gateway.registry import ModelStore, NewModel, limits
+    from gateway.registry import ModelStore, NewModel
+    from gateway.settings import limits
 
     chosen = _chosen(ref, options, base_url) if ref is not None else {}
     if options["model_id"] is None:
@@ -176,7 +177,8 @@ def update(model: str, name: str | None, base_url: str | None, as_json: bool, **
 
     Only what is given changes. An empty --owner makes it the operator's.
     """
-    from gateway.registry import ModelStore, limits
+    from gateway.registry import ModelStore
+    from gateway.settings import limits
 
     quirks = options.pop("quirk")
     url = _checked_url(base_url) if base_url is not None else None
@@ -256,7 +258,8 @@ def test(model: str, timeout: int, as_json: bool) -> None:
 
 
 def _checked_url(value: str) -> str:
-    from gateway.registry import InvalidValue, limits
+    from gateway.registry import InvalidValue
+    from gateway.settings import limits
 
     try:
         return limits.base_url(value)
@@ -302,7 +305,7 @@ async def _find(database: "Database", id_or_name: str) -> "StoredModel":
 
 def _changes(options: dict[str, Any]) -> dict[str, Any]:
     """The columns that were given, checked as people's input is."""
-    from gateway.registry import limits
+    from gateway.settings import limits
 
     columns = options.pop("columns")
     changes = {field: value for field, value in options.items() if value is not None}
@@ -318,7 +321,7 @@ def _column(given: str) -> tuple[str, Any]:
     """One `--set FIELD=JSON`."""
     import msgspec
 
-    from gateway.registry.limits import STRUCTURED
+    from gateway.settings.limits import STRUCTURED
 
     field, separator, text = given.partition("=")
     if not separator or field not in STRUCTURED:

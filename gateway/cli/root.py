@@ -91,8 +91,9 @@ def _expected() -> tuple[type[Exception], ...]:
     from gateway.registry.errors import RegistryError
     from gateway.runtime import PluginLoadError
     from gateway.server.listening import AddressInUse
+    from gateway.settings.limits import InvalidValue
 
-    return RegistryError, PluginLoadError, AddressInUse
+    return RegistryError, InvalidValue, PluginLoadError, AddressInUse
 
 
 @click.group(

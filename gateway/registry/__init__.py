@@ -4,7 +4,6 @@ from gateway.registry.database import Database
 from gateway.registry.errors import (
     Conflict,
     DatabaseUnavailable,
-    InvalidValue,
     KeyringError,
     NotFound,
     RegistryError,
@@ -16,6 +15,7 @@ from gateway.registry.registry import Registry, ensure_first_admin_key
 from gateway.registry.routes import NewRoute, RouteStore, StoredRoute, StoredTarget
 from gateway.registry.snapshot import RegistrySnapshot
 from gateway.registry.usage import UsageStore
+from gateway.settings.limits import InvalidValue
 
 __all__ = (
     "Conflict",

@@ -62,8 +62,7 @@ class Database:
     async def open(cls, settings: "Settings") -> "Database":
         """Open, migrate where that is allowed and needed, and see that the keyring is this database's.
 
-        Makes keyring and index secret on the very first start. Raises `RegistryError` with the way out, and
-        `SettingsError` for models and routes of the settings that cannot be.
+        Makes keyring and index secret on the very first start. Raises `RegistryError` with the way out.
         """
         said = declared(settings)
         url = parse_url(settings.database_url)

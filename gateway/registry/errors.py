@@ -4,9 +4,10 @@ RegistryError
 ├── DatabaseUnavailable   cannot be reached or opened
 ├── SchemaMismatch        behind or newer than this program
 ├── KeyringError          missing, unreadable or not this database's
-├── InvalidValue          a value that no row can hold
 ├── NotFound              no row of that id or name
 └── Conflict              the id exists already, or a name stands for several rows
+
+A value that no row can hold is an `InvalidValue`, of the settings' limits, which models in the settings keep as well.
 """
 
 
@@ -24,10 +25,6 @@ class SchemaMismatch(RegistryError):
 
 class KeyringError(RegistryError):
     """The keyring cannot be used for this database."""
-
-
-class InvalidValue(RegistryError):
-    """A value breaks a limit or a format."""
 
 
 class NotFound(RegistryError):

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.registry.columns import Ciphertext
-from gateway.registry.errors import InvalidValue, KeyringError
+from gateway.registry.errors import KeyringError
+from gateway.settings.limits import InvalidValue
 
 MINIMUM: Final = 16
 """Bytes below which a secret is no secret."""

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from gateway.registry.connection import Connection
 from gateway.registry.database import Database
-from gateway.registry.errors import Conflict, InvalidValue, NotFound, RegistryError
-from gateway.registry.limits import LENGTHS, canonical_uuid, required
+from gateway.registry.errors import Conflict, NotFound, RegistryError
 from gateway.registry.tables import generation, keys
 from gateway.registry.virtual_keys import digest, new_token, shown
 from gateway.secrets import Secret
+from gateway.settings.limits import LENGTHS, InvalidValue, canonical_uuid, required
 from gateway.terms import Limits
 
 SCOPES: Final = ("chat", "admin")

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gateway.registry.columns import Ciphertext
-from gateway.registry.errors import Conflict, InvalidValue, KeyringError, NotFound, RegistryError
+from gateway.registry.errors import Conflict, KeyringError, NotFound, RegistryError
 from gateway.registry.keyring import Keyring, sealed_by
-from gateway.registry.limits import LENGTHS, STRUCTURED, canonical_uuid, check_text, structured
 from gateway.registry.references import KeyReference, reference_in
 from gateway.registry.tables import models
 from gateway.secrets import Secret
+from gateway.settings.limits import LENGTHS, STRUCTURED, InvalidValue, canonical_uuid, check_text, structured
 
 if TYPE_CHECKING:
     from gateway.registry.database import Database

@@ -15,10 +15,10 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.registry.columns import Ciphertext
-from gateway.registry.errors import InvalidValue, RegistryError
+from gateway.registry.errors import RegistryError
 from gateway.registry.keyring import MARK, Keyring
-from gateway.registry.limits import api_key, check_text
 from gateway.secrets import Secret
+from gateway.settings.limits import InvalidValue, api_key, check_text
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS: Final = "GATEWAY_"

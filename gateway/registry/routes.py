@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gateway.registry.connection import Connection
-from gateway.registry.errors import Conflict, InvalidValue, NotFound
-from gateway.registry.limits import canonical_uuid, check_text, required
+from gateway.registry.errors import Conflict, NotFound
 from gateway.registry.tables import models, routes
+from gateway.settings.limits import InvalidValue, canonical_uuid, check_text, required
 from gateway.terms import Condition, RouteOptions, Terms
 
 if TYPE_CHECKING:

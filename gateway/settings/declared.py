@@ -1,17 +1,62 @@
 """Models and routes that stand in the settings: `[models.NAME]` and `[routes.NAME]`.
 
-They are the operator's, served beside those of the registry's tables, and changed in the file alone. What only other
-floors can judge - addresses, headers, which models there are - is checked where they are made of it.
+They are the operator's, served beside those of the registry's tables, and changed in the file alone.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from gateway.settings import limits
+from gateway.settings.problems import suggest
 from gateway.terms import Condition, Hedge, RouteOptions
 
 _TABLE = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=())
+_MOST_TARGETS = 100
+
+
+def _checked_name(name: str) -> str:
+    limits.required("name", name)
+    return name
+
+
+Name: TypeAlias = Annotated[str, AfterValidator(_checked_name)]
+"""What a model or route is called."""
+
+
+class DeclaredQuirks(BaseModel):
+    """How an upstream differs from OpenAI; what each means stands at `gateway.Quirks`."""
+
+    model_config = _TABLE
+
+    omit: tuple[str, ...] = ()
+    rename: Mapping[str, str] = Field(default_factory=dict)
+    roles: Mapping[str, str] = Field(default_factory=dict)
+    response_format: Literal["schema", "json", "none"] | None = None
+    keep: tuple[str, ...] = ()
+
+
+class DeclaredTimeouts(BaseModel):
+    """Seconds; None = as for every model."""
+
+    model_config = _TABLE
+
+    connect: float | None = None
+    first: float | None = None
+    idle: float | None = None
+    total: float | None = None
+
+
+class DeclaredPrices(BaseModel):
+    """US dollars for a million tokens; None = as the catalog knows."""
+
+    model_config = _TABLE
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
 
 
 class DeclaredModel(BaseModel):
@@ -37,16 +82,42 @@ class DeclaredModel(BaseModel):
     """Whether it may be used."""
     parameters: Mapping[str, Any] = Field(default_factory=dict)
     """Request fields sent when the client did not give them."""
-    quirks: Mapping[str, Any] = Field(default_factory=dict)
+    quirks: DeclaredQuirks = DeclaredQuirks()
     """How the upstream differs from OpenAI."""
-    timeouts: Mapping[str, Any] = Field(default_factory=dict)
+    timeouts: DeclaredTimeouts = DeclaredTimeouts()
     """Seconds: `connect`, `first`, `idle`, `total`."""
     headers: Mapping[str, SecretStr] = Field(default_factory=dict)
     """Headers sent with each request."""
-    prices: Mapping[str, Any] = Field(default_factory=dict)
+    prices: DeclaredPrices = DeclaredPrices()
     """US dollars for a million tokens: `input`, `output`, `cache_read`, `cache_write`."""
     capabilities: tuple[str, ...] = ()
     """What it can do."""
+
+    @field_validator("model_id", "provider")
+    @classmethod
+    def _one_line(cls, value: str, info: ValidationInfo) -> str:
+        return limits.required(str(info.field_name), value)
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return limits.base_url(value)
+
+    @field_validator("api_key")
+    @classmethod
+    def _key(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(limits.api_key(value.get_secret_value()))
+
+    @field_validator("description")
+    @classmethod
+    def _text(cls, value: str) -> str:
+        return limits.check_text("description", value)
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        limits.structured("headers", {name: text.get_secret_value() for name, text in value.items()})
+        return value
 
 
 class DeclaredTarget(BaseModel):
@@ -62,6 +133,21 @@ class DeclaredTarget(BaseModel):
     """0 is tried first, a higher one only when all of the lower are excluded or failed."""
     when: tuple[str, ...] = ()
     """Conditions that have to hold together."""
+
+    @field_validator("model")
+    @classmethod
+    def _there(cls, value: str, info: ValidationInfo) -> str:
+        """One of `[models]`, which may be wrong itself, or an id."""
+        if info.context is None or (isinstance(models := info.context.get("models", {}), Mapping) and value in models):
+            return value
+        try:
+            limits.canonical_uuid(value)
+        except limits.InvalidValue as error:
+            hint = suggest(value, models if isinstance(models, Mapping) else ())
+            raise ValueError(
+                f"there is no [models.{value[:100]}]{hint}; a model of the registry is named by its id"
+            ) from error
+        return value
 
     @field_validator("when", mode="before")
     @classmethod
@@ -90,7 +176,7 @@ class DeclaredRoute(BaseModel):
 
     model_config = _TABLE
 
-    targets: tuple[DeclaredTarget, ...] = Field(min_length=1, max_length=100)
+    targets: tuple[DeclaredTarget, ...]
     """Its models, in their order."""
     strategy: str = "ordered"
     """What orders them."""
@@ -112,7 +198,10 @@ class DeclaredRoute(BaseModel):
 
     @field_validator("targets")
     @classmethod
-    def _once(cls, value: tuple[DeclaredTarget, ...]) -> tuple[DeclaredTarget, ...]:
+    def _some_and_once(cls, value: tuple[DeclaredTarget, ...]) -> tuple[DeclaredTarget, ...]:
+        # Here and not by the field's own limits, which count those that are right: what is wrong would be told twice.
+        if not 0 < len(value) <= _MOST_TARGETS:
+            raise ValueError(f"names {len(value) or 'no'} models; a route has from 1 to {_MOST_TARGETS}")
         names = [target.model for target in value]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"names {twice[0]} twice")

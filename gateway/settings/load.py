@@ -61,9 +61,9 @@ def load_settings(
 def _rest(source: Source) -> Settings:
     """What is right by itself."""
     right: dict[str, Any] = {}
-    for key in source.tree:
+    for key in sorted(source.tree, key="routes".__eq__):  # those last: they name the models
         try:
-            validate_section(Settings, {key: source.tree[key]}, source.origins)
+            validate_section(Settings, {**right, key: source.tree[key]}, source.origins)
         except SettingsError:
             continue
         right[key] = source.tree[key]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from gateway.settings.allow import read_allowed
-from gateway.settings.declared import DeclaredModel, DeclaredRoute
+from gateway.settings.declared import DeclaredModel, DeclaredRoute, Name
 from gateway.settings.problems import Origin
 
 _MINIMUM_KEY = 32
@@ -153,9 +153,9 @@ class Settings(BaseModel):
     """The least severe event that is logged."""
     egress: EgressSettings = EgressSettings()
     """The door to upstreams."""
-    models: Mapping[str, DeclaredModel] = Field(default_factory=dict)
+    models: Mapping[Name, DeclaredModel] = Field(default_factory=dict)
     """Models beside those of the registry, by name."""
-    routes: Mapping[str, DeclaredRoute] = Field(default_factory=dict)
+    routes: Mapping[Name, DeclaredRoute] = Field(default_factory=dict)
     """Routes beside those of the registry, by name."""
     server: ServerSettings = ServerSettings()
     """How much one serving process takes on."""

@@ -52,4 +52,7 @@ def locate(path: tuple[object, ...], origins: Origins) -> Origin:
         if origin is not None:
             rest = "".join(f".{part}" for part in keys[length:])
             return Origin(origin.text + rest, origin.environment)
+    for known, origin in origins.items():
+        if known[: len(keys)] == keys and not origin.environment:  # what stands inside it was written one by one
+            return Origin(origin.text.removesuffix("".join(f".{part}" for part in known[len(keys) :])))
     return Origin(".".join(keys))

@@ -2,9 +2,9 @@
 
 import json
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,6 +22,7 @@ _KINDS = MappingProxyType(
     }
 )
 """Pydantic's words for these are Python's, not TOML's."""
+_REFERENCE = 'write the text itself, or {env = "NAME"} or {file = "PATH"}, one of them alone'
 _NO_LISTS = (str, bytes, Mapping, BaseModel)
 
 
@@ -36,17 +37,18 @@ def validate_section(cls: type[M], table: Mapping[str, Any], origins: Origins, *
     """The table as an instance of its class; raises `SettingsError` with all problems at once.
 
     `at` is the table's own key path. Unknown keys are refused with the nearest known one; where they are environment
-    variables they are ignored with a warning, because the environment is shared with others.
+    variables they are ignored with a warning, because the environment is shared with others. Validators find the whole
+    table in `info.context`.
     """
     known, unknown = _known(cls, table, at, origins)
     warnings = [text for text, environment in unknown if environment]
     problems = [text for text, environment in unknown if not environment]
     try:
-        value = cls.model_validate(known)
+        value = cls.model_validate(known, context=known)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
         problems += [
-            _sentence(detail["loc"], detail["type"], detail["msg"], origins, at)
+            _sentence(detail["loc"], _in_words(detail), origins, at)
             for detail in details
             if detail["type"] != "default_factory_not_called"  # only follows from another field's problem
         ]
@@ -57,46 +59,42 @@ def validate_section(cls: type[M], table: Mapping[str, Any], origins: Origins, *
     raise SettingsError(_mask(problem, secrets) for problem in problems) from None
 
 
-def _known(
-    cls: type[BaseModel], table: Mapping[str, Any], at: Path, origins: Origins
-) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
-    """The table with its known keys, environment texts decoded; and a sentence for each unknown key."""
+Read: TypeAlias = tuple[Any, list[tuple[str, bool]]]
+"""A value without its unknown keys, and a sentence for each of these with whether it came from the environment."""
+
+
+def _known(cls: type[BaseModel], table: Mapping[str, Any], at: Path, origins: Origins) -> Read:
+    """The table with its known keys, environment texts decoded."""
     fields = field_names(cls)
     open_ended = cls.model_config.get("extra") == "allow"
     known: dict[str, Any] = {}
     unknown: list[tuple[str, bool]] = []
     for key, value in table.items():
         path = (*at, key)
-        field = fields.get(key)
-        inner = nested_model(field.annotation) if field else None
-        if field is None and not open_ended:
-            unknown += _unknown(path, fields, origins)
-        elif inner is not None and isinstance(value, Mapping):
-            known[key], below = _known(inner, value, path, origins)
+        if (field := fields.get(key)) is not None:
+            known[key], below = _read(field.annotation, value, path, origins)
             unknown += below
-        elif field is not None and (each := _model_of_each(field.annotation)) and isinstance(value, Mapping):
-            known[key], below = _known_each(each, value, path, origins)
-            unknown += below
-        elif field is not None and isinstance(value, str) and locate(path, origins).environment:
-            known[key] = _decode(value, field.annotation)
-        else:
+        elif open_ended:
             known[key] = value
-    return known, unknown
-
-
-def _known_each(
-    cls: type[BaseModel], table: Mapping[str, Any], at: Path, origins: Origins
-) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
-    """The same for a table of named tables of one class."""
-    known: dict[str, Any] = {}
-    unknown: list[tuple[str, bool]] = []
-    for name, inner in table.items():
-        if isinstance(inner, Mapping):
-            known[name], below = _known(cls, inner, (*at, name), origins)
-            unknown += below
         else:
-            known[name] = inner
+            unknown += _unknown(path, fields, origins)
     return known, unknown
+
+
+def _read(annotation: Any, value: Any, path: Path, origins: Origins) -> Read:
+    """The same for one value: a table, or a table or list of tables of one class, or whatever else."""
+    if isinstance(value, str) and locate(path, origins).environment:
+        value = _decode(value, annotation)
+    if isinstance(value, Mapping):
+        if (inner := nested_model(annotation)) is not None:
+            return _known(inner, value, path, origins)
+        if (each := _model_of_each(annotation, Mapping)) is not None:
+            read = {key: _read(each, one, (*path, key), origins) for key, one in value.items()}
+            return {key: one for key, (one, _) in read.items()}, [told for _, below in read.values() for told in below]
+    if isinstance(value, list) and (each := _model_of_each(annotation, Sequence)) is not None:
+        listed = [_read(each, one, (*path, str(number)), origins) for number, one in enumerate(value)]
+        return [one for one, _ in listed], [told for _, below in listed for told in below]
+    return value, []
 
 
 def _unknown(path: Path, fields: Iterable[str], origins: Origins) -> Iterator[tuple[str, bool]]:
@@ -131,17 +129,18 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:
-    """The class of a table inside a section."""
+    """The class of a table inside a section; None where it may be one of several."""
+    tables = [one for one in _alternatives(annotation) if isinstance(one, type) and issubclass(one, BaseModel)]
+    return tables[0] if len(tables) == 1 else None
+
+
+def _model_of_each(annotation: Any, kind: type) -> type[BaseModel] | None:
+    """The class of the tables in a table by name, or in a list."""
     for option in _alternatives(annotation):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
+        origin, arguments = get_origin(option), get_args(option)
+        if isinstance(origin, type) and issubclass(origin, kind) and arguments:
+            return nested_model(arguments[1 if kind is Mapping else 0])
     return None
-
-
-def _model_of_each(annotation: Any) -> type[BaseModel] | None:
-    """The class of the tables of a table by name."""
-    arguments = get_args(annotation) if get_origin(annotation) is Mapping else ()
-    return nested_model(arguments[1]) if len(arguments) == 2 else None
 
 
 def _decode(text: str, annotation: Any) -> Any:
@@ -164,11 +163,21 @@ def _decode(text: str, annotation: Any) -> Any:
     return [part.strip() for part in stripped.split(",") if keep_empty or part.strip()]
 
 
-def _sentence(loc: tuple[int | str, ...], kind: str, message: str, origins: Origins, at: Path) -> str:
-    path = (*at, *loc)
+def _in_words(detail: Any) -> str | None:
+    """What pydantic found, in words of TOML; None where something is missing."""
+    kind = detail["type"]
     if kind == "missing":
+        return None
+    if kind == "string_type" and isinstance(detail["input"], Mapping):
+        return _REFERENCE
+    message: str = _KINDS.get(kind, detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return message.removesuffix(".")
+
+
+def _sentence(loc: tuple[int | str, ...], message: str | None, origins: Origins, at: Path) -> str:
+    path = (*at, *(part for part in loc if part != "[key]"))
+    if message is None:
         return f"{'.'.join(map(str, path))}: is required; set it in the file or as {variable(path)}"
-    message = _KINDS.get(kind, message).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     place = locate(path, origins).text or "settings"
     return f"{place}: {message[:1].lower()}{message[1:]}"
 
@@ -181,15 +190,23 @@ def is_secret(field: FieldInfo) -> bool:
 def _secrets(cls: type[BaseModel], table: Mapping[str, Any]) -> Iterator[str]:
     """The texts of secret fields: a validator's own message may quote its input."""
     for key, field in field_names(cls).items():
-        inner, value = nested_model(field.annotation), table.get(key)
-        if inner is not None and isinstance(value, Mapping):
-            yield from _secrets(inner, value)
-        elif (each := _model_of_each(field.annotation)) is not None and isinstance(value, Mapping):
-            for named in value.values():
-                if isinstance(named, Mapping):
-                    yield from _secrets(each, named)
-        elif is_secret(field):
+        value = table.get(key)
+        if is_secret(field):
             yield from _texts(value)
+        for inner, one in _tables_in(field.annotation, value):
+            yield from _secrets(inner, one)
+
+
+def _tables_in(annotation: Any, value: Any) -> Iterator[tuple[type[BaseModel], Mapping[str, Any]]]:
+    """The tables of a value, each with its class."""
+    if (inner := nested_model(annotation)) is not None:
+        found: Iterable[Any] = [value]
+    elif isinstance(value, Mapping):
+        inner, found = _model_of_each(annotation, Mapping), value.values()
+    else:
+        inner, found = _model_of_each(annotation, Sequence), value if isinstance(value, list) else []
+    if inner is not None:
+        yield from ((inner, one) for one in found if isinstance(one, Mapping))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from gateway.cli.doctor.finding import Finding, command, failed, warning
 from gateway.cli.routes.targets import written
 from gateway.registry.declared import declared
 from gateway.registry.routes import StoredTarget
-from gateway.settings import Settings, SettingsError
+from gateway.settings import Settings
 
 if TYPE_CHECKING:
     from gateway.cli.doctor.storage import Stored
@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 def routes(settings: Settings, stored: "Stored", strategies: Collection[str]) -> Iterator[Finding]:
     """The enabled routes whose strategy nobody provides, and those with targets that do not exist."""
-    try:
-        there = {*stored.ids, *declared(settings).models}
-    except SettingsError as error:
-        for problem in error.problems:
-            yield failed("settings", problem)
-        return
+    there = {*stored.ids, *declared(settings).models}
     for route in stored.routes:
         if route.strategy not in strategies:
             near = difflib.get_close_matches(route.strategy, list(strategies), n=1)

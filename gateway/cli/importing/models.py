@@ -6,9 +6,10 @@ from typing import Final
 from gateway.cli.importing.addresses import Addresses, has_credentials
 from gateway.cli.importing.findings import Candidate, Finding, Raw
 from gateway.cli.importing.values import Values
-from gateway.registry import InvalidValue, limits
+from gateway.registry import InvalidValue
 from gateway.registry.imports import Incoming
 from gateway.secrets import Secret
+from gateway.settings import limits
 
 REQUIRED: Final = ("id", "user_id", "name", "model_id", "base_url", "api_key")
 """The columns without which nothing can be imported; older Chatbot UIs have no `context_length`."""

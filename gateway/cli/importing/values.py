@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cli.importing.findings import Finding
-from gateway.registry import InvalidValue, limits
+from gateway.registry import InvalidValue
+from gateway.settings import limits
 
 
 class Values:

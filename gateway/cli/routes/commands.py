@@ -210,7 +210,8 @@ def remove(route: str, as_json: bool) -> None:
 
 def _changes(given: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that were given, checked as people's input is."""
-    from gateway.registry import InvalidValue, limits
+    from gateway.registry import InvalidValue
+    from gateway.settings import limits
     from gateway.terms import RouteOptions
 
     columns = ("strategy", "sharing", "enabled")

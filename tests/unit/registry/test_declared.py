@@ -27,7 +27,7 @@ from gateway.registry import (
 )
 from gateway.registry.declared import declared
 from gateway.registry.postgres import behind_pgbouncer
-from gateway.settings import Settings, SettingsError, load_settings
+from gateway.settings import Settings, load_settings
 from gateway.terms import Condition, Hedge, RouteOptions, Terms
 
 FILE = """
@@ -127,37 +127,6 @@ async def test_stores_show_them_and_refuse_to_change_them_with_the_place(tmp_pat
         with pytest.raises(Conflict, match=rf"It is managed by the settings: change it in .*gateway\.toml: {kind}\."):
             await change
     await database.aclose()
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[models.m]\nmodel_id = 'm'\n", "models.m.base_url: is required"),
-        ("[models.m]\nbase_url = 'a.example'\nmodel_id = 'm'\n", "models.m.base_url: the base URL 'a.example' is not"),
-        ("[models.m]\nbase_ur = 'x'\n", "models.m.base_ur: unknown key; did you mean 'base_url'?"),
-        (FILE.replace("{ total = 30 }", "{ totl = 30 }"), "models.big.timeouts: the timeouts have no 'totl'"),
-        (FILE.replace("x-org =", '"x org" ='), "models.big.headers: the header 'x org' cannot be sent"),
-        (FILE.replace("BIG_KEY", "NO_KEY"), "models.big.api_key: the environment variable NO_KEY is not set"),
-        (FILE.replace('["big",', '["bug",'), "routes.chat.targets.0: there is no [models.bug]; did you mean 'big'?"),
-        (FILE.replace('["big",', '["big", "big",'), "routes.chat.targets: names big twice"),
-        (FILE.replace("weight = 0.5", "weight = -1"), "routes.chat.targets.1.weight: input should be greater than"),
-        (FILE.replace("tag:a", "moon:full"), "routes.chat.targets.1.when: the condition 'moon:full' is none of"),
-        (FILE.replace("header:X-S", "moon"), "routes.chat.affinity: the affinity 'moon' is none of"),
-        (FILE.replace("percentile = 90", "percentile = 100"), "routes.chat.hedge.percentile: input should be less"),
-        ("[routes.r]\ntargets = []\n", "routes.r.targets: "),
-    ],
-)
-def test_what_cannot_be_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        declared(loaded(tmp_path, text))
-    assert words in str(caught.value)
-    assert "canary" not in str(caught.value)
-
-
-def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
-    text = FILE.replace("a.example", "a b").replace("b.example", "c d").replace('["big",', '["bug", "big",')
-    with pytest.raises(SettingsError, match="3 settings are wrong"):
-        declared(loaded(tmp_path, text))
 
 
 def test_the_environment_may_say_part_of_one(tmp_path: Path) -> None:

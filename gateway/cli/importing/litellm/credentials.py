@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from gateway.cli.importing.litellm.environment import Environment, variable_in
 from gateway.cli.importing.litellm.notes import Field
 from gateway.cli.importing.litellm.places import region
-from gateway.registry import InvalidValue, limits, references
+from gateway.registry import InvalidValue, references
 from gateway.secrets import Secret
+from gateway.settings import limits
 
 if TYPE_CHECKING:
     from gateway.cli.importing.litellm.params import Draft

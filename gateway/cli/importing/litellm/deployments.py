@@ -15,7 +15,8 @@ from gateway.cli.importing.litellm.info import read_info
 from gateway.cli.importing.litellm.notes import Field
 from gateway.cli.importing.litellm.params import Draft, read_params
 from gateway.cli.importing.litellm.upstreams import KEYS, UPSTREAMS, Choice, choose, split
-from gateway.registry import InvalidValue, limits, references
+from gateway.registry import InvalidValue, references
+from gateway.settings import limits
 
 _LOST: Final = "Its model is not imported, see there."
 _PASSED: Final = ("model_name", "litellm_params", "model_info")

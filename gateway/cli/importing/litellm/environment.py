@@ -70,6 +70,6 @@ def variable_in(text: str | None) -> str | None:
 
 
 def _checked(text: str) -> str:
-    from gateway.registry import limits
+    from gateway.settings import limits
 
     return limits.api_key(text)

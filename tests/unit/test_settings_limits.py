@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gateway.registry import InvalidValue, limits
+from gateway.settings import limits
+from gateway.settings.limits import InvalidValue
 
 
 @pytest.mark.parametrize(

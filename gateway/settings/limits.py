@@ -1,7 +1,7 @@
 """What values may be: the limits every row keeps, and the stricter rules for what people type.
 
 The tables take what Chatbot UI's tables take - a base URL there may be any text -; what comes from the command line
-is checked, so that a mistake is told where it was made.
+or stands in the settings is checked, so that a mistake is told where it was made.
 """
 
 import re
@@ -13,7 +13,6 @@ import ada_url
 import msgspec
 
 from gateway.domain import Prices, Quirks, Timeouts
-from gateway.registry.errors import InvalidValue
 
 LENGTHS: Final[Mapping[str, int]] = {
     "name": 100,
@@ -38,6 +37,10 @@ STRUCTURED: Final = tuple(_KINDS)
 _CREDENTIALS: Final = 16_384
 """Characters of a key that is a JSON object: Google's credential files have two to three thousand."""
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class InvalidValue(ValueError):
+    """A value breaks a limit or a format; the message is one sentence with the way out, safe to print."""
 
 
 def check_text(field: str, value: str) -> str:
