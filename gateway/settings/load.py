@@ -94,7 +94,7 @@ def _file(config: Path | None, environ: Mapping[str, str], data_dir: Path) -> So
     if environ.get(CONFIG):
         return read_file(Path(environ[CONFIG]), named_by=CONFIG, environ=environ)
     for file in (Path(FILE_NAME), data_dir / FILE_NAME):
-        if file.is_file():
+        if os.path.isfile(file):  # `Path` raises below a directory that may not be searched
             return read_file(file, named_by="settings", environ=environ)
     return Source()
 

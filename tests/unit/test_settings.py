@@ -47,6 +47,12 @@ def test_a_directory_that_cannot_be_is_one_sentence(path: str) -> None:
     assert "data_dir" in told.lower()
 
 
+def test_a_directory_that_cannot_be_looked_into_is_one_sentence(tmp_path: Path) -> None:
+    """Of another user's it is the same, but for those who run the tests as root."""
+    path = tmp_path / ("x" * 300)
+    assert problems({"GATEWAY_DATA_DIR": str(path)}) == (f"{path}/plugins.json: cannot be read: File name too long",)
+
+
 def test_a_file_reference_that_cannot_be_a_path_is_one_sentence() -> None:
     (told,) = problems(file='host = {file = "a\\u0000b"}\n')
     assert told.startswith("gateway.toml: host: cannot read ")

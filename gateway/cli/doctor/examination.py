@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.doctor import machine
-from gateway.cli.doctor.finding import Finding, command, failed, ok, warning
+from gateway.cli.doctor.finding import Finding, State, command, failed, ok, warning
 from gateway.cli.doctor.hiding import hidden
 from gateway.cli.doctor.repairs import Repairs
 from gateway.settings import Settings, SettingsError, load_settings
@@ -85,9 +85,13 @@ class Examination:
 
     def _stored(self, settings: Settings) -> Iterator[Finding]:
         from gateway.cli.doctor import storage
+        from gateway.cli.doctor.directory import data_directory
 
-        yield from _looked("data directory", lambda: storage.data_directory(settings))
-        if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        can_be = True
+        for finding in _looked("data directory", lambda: data_directory(settings)):
+            yield finding
+            can_be = finding.state is not State.FAILED or os.path.isdir(settings.data_dir)
+        if not can_be:  # told once: nothing can be kept there
             return
         yield from _looked("keyring", lambda: storage.keyring(settings))
         stored = storage.Stored(settings)

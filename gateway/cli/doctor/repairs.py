@@ -32,7 +32,7 @@ class Repairs:
                 return command("chmod", "u+r", file)
         switches = self._data_dir / "plugins.json"
         if problem.startswith(f"{switches}: "):
-            return aside(switches)
+            return aside(switches) if "is damaged" in problem else ""
         if problem.startswith("data_dir: "):
             return "export GATEWAY_DATA_DIR=/var/lib/litestar-gateway"
         if problem.startswith("plugins."):

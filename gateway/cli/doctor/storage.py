@@ -1,8 +1,6 @@
-"""Where the gateway keeps things: data directory, keyring, database."""
+"""Where the gateway keeps things: keyring and database."""
 
-import os
 import re
-import stat
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -23,43 +21,8 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from gateway.registry.keyring import Keyring
 
-_PRIVATE = ("admin-key", "demo-key", "gateway.db", "gateway.db-wal", "gateway.db-shm", "registry.kept")
 _POOLER: Final = "prepared statement"
 """What PostgreSQL complains of when statements were prepared on another of a pooler's connections."""
-
-
-def data_directory(settings: Settings) -> Iterator[Finding]:
-    """Whether the gateway, and only it, may write there."""
-    directory = settings.data_dir
-    if not directory.exists():
-        yield _parent(directory)
-    elif not directory.is_dir():
-        yield failed("data directory", f"{directory} is a file.", aside(directory))
-    elif not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        mine = directory.stat().st_uid == os.geteuid()
-        fix = ("chmod", "u+rwx", directory) if mine else ("sudo", "chown", "-R", str(os.geteuid()), directory)
-        yield failed("data directory", f"{directory} cannot be written by this user.", command(*fix))
-    elif directory.stat().st_mode & 0o022:
-        told = f"{directory} can be written by other users, who could replace what is in it."
-        yield failed("data directory", told, command("chmod", "go-w", directory))
-    elif open_files := [file for name in _PRIVATE if _is_open(file := directory / name)]:
-        told = f"Other users can read {', '.join(map(str, open_files))}."
-        yield failed("data directory", told, command("chmod", "600", *open_files))
-    else:
-        yield ok("data directory", str(directory))
-
-
-def _parent(directory: Path) -> Finding:
-    nearest = next(parent for parent in directory.parents if parent.exists())
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        return ok("data directory", f"{directory} is made at the first start")
-    told = f"{directory} cannot be made: {nearest} is {'not writable' if nearest.is_dir() else 'a file'}."
-    fix = command("sudo", "install", "-d", "-m", "700", "-o", str(os.geteuid()), directory)
-    return failed("data directory", told, fix if nearest.is_dir() else aside(nearest))
-
-
-def _is_open(file: Path) -> bool:
-    return file.is_file() and bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
 
 
 def keyring(settings: Settings) -> Iterator[Finding]:

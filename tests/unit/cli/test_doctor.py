@@ -1,24 +1,20 @@
 """`gateway doctor` on broken set-ups: each fault is named, and the repair it prints repairs it."""
 
-import json
-import os
 import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pooler
 import pytest
-from click.testing import CliRunner
+from doctor_patient import Environ, Patient, gateway
 
-from gateway.cli import main
 from gateway.cli.demo import MODEL_ID
 
-Environ: TypeAlias = dict[str, str | None]
 Break: TypeAlias = Callable[[Path, Environ], None]
 
 FAULTS: dict[str, tuple[str, str, Break]] = {}
@@ -46,12 +42,6 @@ def fault(check: str, told: str) -> Callable[[Break], Break]:
         return function
 
     return decorate
-
-
-def gateway(environ: Mapping[str, str | None], *arguments: str) -> str:
-    result = CliRunner().invoke(main, list(arguments), env=environ)
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 @fault("settings", "is not valid TOML")
@@ -131,11 +121,6 @@ def a_plugin_that_is_not_installed(here: Path, environ: Environ) -> None:
 @fault("plugins", "plugins.openai.lane: ")
 def a_plugin_s_wrong_setting(here: Path, environ: Environ) -> None:
     (here / "gateway.toml").write_text('[plugins.openai]\nlane = "fast"\n')
-
-
-@fault("data directory", "is a file")
-def a_data_directory_that_is_a_file(here: Path, environ: Environ) -> None:
-    (here / "data").write_text("")
 
 
 @fault("data directory", "can be written by other users")
@@ -232,49 +217,6 @@ def a_base_url_that_is_none(here: Path, environ: Environ) -> None:
     gateway(environ, "models", "add", "a", "--model-id", "m", "--base-url", "https://93.184.216.34/v1")
     with closing(sqlite3.connect(here / "data" / "gateway.db")) as database, database:
         database.execute("UPDATE models SET base_url = 'https://[nowhere'")
-
-
-class Patient:
-    """A set-up in a directory, looked at and repaired from one shell."""
-
-    def __init__(self, here: Path) -> None:
-        self.here = here
-        gone = {name: None for name in os.environ if name.startswith("GATEWAY_") or name.lower().endswith("_proxy")}
-        self.environ: Environ = {
-            **gone,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "GATEWAY_DATA_DIR": str(here / "data"),
-            "GATEWAY_PORT": "0",
-        }
-
-    def examined(self) -> tuple[int, list[dict[str, Any]], str]:
-        """Exit code, findings, and all that was printed."""
-        result = CliRunner().invoke(main, ["doctor", "--json"], env=self.environ)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-        document = json.loads(result.stdout)
-        assert document["ok"] is (result.exit_code == 0)
-        return result.exit_code, document["findings"], result.output
-
-    def troubles(self) -> list[dict[str, Any]]:
-        """What is not ok."""
-        return [finding for finding in self.examined()[1] if finding["state"] != "ok"]
-
-    def repair(self, fix: str) -> None:
-        """Paste the repair into the shell; what it exports or unsets stays."""
-        known = {name: value for name, value in self.environ.items() if value is not None}
-        script = f"{fix}\nstatus=$?; env -0 > environ; exit $status"
-        done = subprocess.run(["bash", "-c", script], env=known, cwd=self.here, capture_output=True, text=True)
-        assert done.returncode == 0, (fix, done.stderr)
-        file = self.here / "environ"
-        after = dict(entry.split("=", 1) for entry in file.read_text().split("\0") if entry)
-        file.unlink()
-        self.environ = {**dict.fromkeys(self.environ), **after}
-
-
-@pytest.fixture
-def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
-    monkeypatch.chdir(tmp_path)
-    return Patient(tmp_path)
 
 
 def test_a_machine_where_nothing_is_yet_is_well_and_stays_as_it_is(patient: Patient) -> None:
