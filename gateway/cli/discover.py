@@ -117,7 +117,7 @@ def _ask(url: str, provider: str, api_key: "Secret | KeyReference | None") -> "L
     from gateway.secrets import Secret
 
     if (warning := denied(url)) is not None:
-        raise Failed(warning.replace("until the server is started with", "until both are started with"))
+        raise Failed(warning.replace("start the server with", "start this command and the server with"))
     key = api_key.resolve() if isinstance(api_key, KeyReference) else api_key or Secret("")
 
     async def run() -> "Listed":

@@ -1,5 +1,6 @@
 """Tells at once what is amiss with an address, instead of at the first request."""
 
+import json
 from ipaddress import ip_address
 
 from gateway.cli.opened import settings
@@ -12,7 +13,8 @@ def denied(base_url: str) -> str | None:
     from gateway.egress.url import parse_target
 
     target = parse_target(base_url)
-    allow = AllowList(settings().egress.allow)
+    allowed = settings().egress.allow
+    allow = AllowList(allowed)
     if target.literal:
         address = ip_address(target.literal)
         why = None if allow.covers(address, target.port) else why_denied(address)
@@ -23,9 +25,10 @@ def denied(base_url: str) -> str | None:
         why = "loopback" if is_local and not allow.names(host, target.port) else None
     if why is None:
         return None
+    # The server may see others: it may run elsewhere, or have been started from another shell.
     return (
-        f"{host} ({why}) is refused by the egress guard until the server is started with "
-        f"GATEWAY_EGRESS__ALLOW='[\"{host}:{target.port}\"]'."
+        f"By the settings that this command sees, {host} ({why}) is refused by the egress guard; "
+        f"start the server with GATEWAY_EGRESS__ALLOW='{json.dumps([*allowed, f'{host}:{target.port}'])}'."
     )
 
 

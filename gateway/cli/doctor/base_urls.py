@@ -43,7 +43,11 @@ def base_urls(settings: Settings, models: Sequence[Any]) -> Iterator[Finding]:
         everything = json.dumps([*settings.egress.allow, *refused])
         told = "; ".join(f"{place} ({why})" for place, why in refused.items())
         fix = command("export", f"GATEWAY_EGRESS__ALLOW={everything}")
-        yield failed(_CHECK, f"The egress guard refuses what models stand for: {told}.", fix)
+        yield failed(
+            _CHECK,
+            f"By the settings that this command sees, the egress guard refuses what models stand for: {told}.",
+            fix,
+        )
     for model in models:
         target, verdict = targets.get(model.id), verdicts.get(model.id, _Verdict())
         if verdict.unknown:

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.cli.model_test.asking import Heard
 from gateway.domain import Model
+from gateway.egress.guard import AddressDenied
 from gateway.errors import (
     GatewayError,
     InvalidUpstreamUrl,
@@ -73,7 +74,10 @@ def _reach(last: Heard, model: Model, secrets: Sequence[Secret]) -> Check:
     if not isinstance(error, UpstreamFault):
         return Check("reach", "failed", f"the gateway refused the call: {error.code}: {_said(error, secrets)}")
     if isinstance(error, _UNREACHED) and not isinstance(error, UpstreamReset):
-        return Check("reach", "failed", f"{at}: {_said(error, secrets)}")
+        said = _said(error, secrets)
+        if isinstance(error.__cause__, AddressDenied):  # the server may see other settings
+            said = said.replace(" may not be reached", " may not be reached, by the settings that this command sees")
+        return Check("reach", "failed", f"{at}: {said}")
     return Check("reach", "ok", at)
 
 

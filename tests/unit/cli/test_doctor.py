@@ -201,7 +201,10 @@ def a_plugin_whose_own_check_fails(here: Path, environ: Environ) -> None:
     environ["GATEWAY_PLUGIN_FILES"] = str(here / "acme.py")
 
 
-@fault("base urls", "The egress guard refuses what models stand for: 127.0.0.1:11434")
+@fault(
+    "base urls",
+    "By the settings that this command sees, the egress guard refuses what models stand for: 127.0.0.1:11434",
+)
 def models_in_the_private_network(here: Path, environ: Environ) -> None:
     for name, url in (("a", "http://127.0.0.1:11434/v1"), ("b", "http://[::1]:80/v1"), ("c", "http://127.0.0.1:11434")):
         gateway(environ, "models", "add", name, "--model-id", "m", "--base-url", url)

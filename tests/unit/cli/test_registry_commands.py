@@ -144,7 +144,10 @@ def test_a_private_address_is_added_with_a_warning_that_says_how_to_allow_it(
 ) -> None:
     allow = json.dumps([named])
     warned = run_embedded(*ADD, "--base-url", url)
+    assert "By the settings that this command sees, " in warned.stderr
     assert f"GATEWAY_EGRESS__ALLOW='{allow}'" in warned.stderr
+    more = run_embedded(*ADD, "--base-url", url, env={"GATEWAY_EGRESS__ALLOW": "ollama:1"})
+    assert f"GATEWAY_EGRESS__ALLOW='{json.dumps(['ollama:1', named])}'" in more.stderr
     silent = run_embedded(*ADD, "--base-url", url, env={"GATEWAY_EGRESS__ALLOW": allow})
     assert "egress guard" not in silent.stderr
 
