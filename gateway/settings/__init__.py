@@ -6,7 +6,7 @@ Every command loads the same: a TOML file, the environment over it, the command 
 from gateway.settings.declared import DeclaredModel, DeclaredRoute, DeclaredTarget
 from gateway.settings.load import load_settings
 from gateway.settings.model import EgressSettings, Settings
-from gateway.settings.problems import Origin, Origins, SettingsError, locate, suggest
+from gateway.settings.problems import Origin, Origins, SettingsError, locate, nearest, suggest
 from gateway.settings.sections import Section, validate_section
 from gateway.settings.switches import Switches, SwitchesChanged, SwitchFile, apply_switches, managed_by
 
@@ -27,6 +27,7 @@ __all__ = (
     "load_settings",
     "locate",
     "managed_by",
+    "nearest",
     "suggest",
     "validate_section",
 )

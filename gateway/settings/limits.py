@@ -34,6 +34,16 @@ _KINDS: Final[Mapping[str, Any]] = {
 }
 STRUCTURED: Final = tuple(_KINDS)
 """The columns that hold JSON."""
+_KIND: Final = re.compile(r"Expected `(?P<should>\w+)(?: \| null)?`, got `(?P<is>\w+)`(?: - at `\$\.?(?P<at>[^`]*)`)?")
+_NO_CHOICE: Final = re.compile(r"Invalid enum value (?P<is>'.*') - at `\$\.(?P<at>.*)`", re.DOTALL)
+_KINDS_OF_JSON: Final[Mapping[str, str]] = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a number",
+    "object": "a table",
+    "str": "a text",
+}
 _CREDENTIALS: Final = 16_384
 """Characters of a key that is a JSON object: Google's credential files have two to three thousand."""
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -129,15 +139,26 @@ def structured(field: str, value: Any) -> Any:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise InvalidValue(f"The {field} cannot be used: {error}.") from error
+        raise InvalidValue(f"The {field} cannot be used: {_in_words(str(error))}.") from error
     known: tuple[str, ...] = getattr(kind, "__struct_fields__", ())
     if known and (unknown := sorted(set(value) - set(known))):
-        raise InvalidValue(f"The {field} have no {unknown[0]!r}: there are {', '.join(known)}.")
+        raise InvalidValue(f"The {field} have no {' and no '.join(map(repr, unknown))}: there are {', '.join(known)}.")
     if field == "headers" and (bad := [name for name, text in value.items() if not _is_header(name, text)]):
-        raise InvalidValue(
-            f"The header {bad[0][:50]!r} cannot be sent: its name or value has characters none may have."
-        )
+        which = f"header{'s' if len(bad) > 1 else ''} {', '.join(repr(name[:50]) for name in bad)}"
+        raise InvalidValue(f"The {which} cannot be sent: name or value have characters that none may have.")
     return value
+
+
+def _in_words(message: str) -> str:
+    """What msgspec says is wrong with JSON, in ours; as it is where we know none."""
+    if (value := _NO_CHOICE.fullmatch(message)) is not None:
+        return f"{value['at']} cannot be {value['is']}"
+    if (found := _KIND.fullmatch(message)) is None:
+        return message
+    at, item, _ = (found["at"] or "").partition("[")
+    what = f"each value{at and ' of '}{at}" if item else at or "they"
+    should, is_now = (_KINDS_OF_JSON.get(found[kind], found[kind]) for kind in ("should", "is"))
+    return f"{what} should be {should}, not {is_now}"
 
 
 def _is_header(name: str, value: str) -> bool:

@@ -176,6 +176,8 @@ def _in_words(detail: Any) -> str | None:
 
 def _sentence(loc: tuple[int | str, ...], message: str | None, origins: Origins, at: Path) -> str:
     path = (*at, *(part for part in loc if part != "[key]"))
+    if message is None and any(isinstance(part, int) for part in path):  # no variable names an element of a list
+        message = "is required"
     if message is None:
         return f"{'.'.join(map(str, path))}: is required; set it in the file or as {variable(path)}"
     place = locate(path, origins).text or "settings"

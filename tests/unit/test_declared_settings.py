@@ -140,6 +140,11 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one_and_brings_no_other_p
     assert told(tmp_path, text) == ["routes.r.targets.0.weight: input should be greater than or equal to 0"]
 
 
+def test_what_an_element_of_a_list_lacks_is_told_where_the_list_stands(tmp_path: Path) -> None:
+    """No variable names an element."""
+    assert told(tmp_path, "[routes.r]\ntargets = [{ weight = 1 }]\n") == ["routes.r.targets.0.model: is required"]
+
+
 def test_a_variable_may_hold_whole_tables_and_is_checked_like_the_file(tmp_path: Path) -> None:
     models = '{"m": {"base_url": "https://m.example/v1", "model_id": "m", "timeouts": {"total": 7}}}'
     environ = {"GATEWAY_MODELS": models, "GATEWAY_ROUTES__R__TARGETS": '["m"]'}

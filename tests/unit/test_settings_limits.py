@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.settings import limits
+from gateway.settings import limits, suggest
 from gateway.settings.limits import InvalidValue
 
 
@@ -75,3 +75,42 @@ def test_keys_no_header_can_hold_are_refused_without_being_quoted(key: str) -> N
 @pytest.mark.parametrize("text", ["0B1C2D3E-0000-4000-8000-00000000000A", "{0b1c2d3e00004000800000000000000a}"])
 def test_ids_become_canonical(text: str) -> None:
     assert limits.canonical_uuid(text) == "0b1c2d3e-0000-4000-8000-00000000000a"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("headers", {"a": 1}, "The headers cannot be used: each value should be a text, not a number."),
+        ("headers", ["a"], "The headers cannot be used: they should be a table, not a list."),
+        ("timeouts", {"total": "long"}, "The timeouts cannot be used: total should be a number, not a text."),
+        ("timeouts", {"conect": 1}, "The timeouts have no 'conect': there are connect, first, idle, total."),
+        ("prices", {"inpt": 1, "out": 2}, "The prices have no 'inpt' and no 'out': there are input,"),
+        ("quirks", {"omit": "x"}, "The quirks cannot be used: omit should be a list, not a text."),
+        ("quirks", {"omit": [1]}, "The quirks cannot be used: each value of omit should be a text, not a number."),
+        (
+            "quirks",
+            {"rename": {"a": None}},
+            "The quirks cannot be used: each value of rename should be a text, not null.",
+        ),
+        ("quirks", {"response_format": "yaml"}, "The quirks cannot be used: response_format cannot be 'yaml'."),
+        ("headers", {"a b": "", "c": "\n"}, "The headers 'a b', 'c' cannot be sent: "),
+        ("capabilities", {}, "The capabilities cannot be used: they should be a list, not a table."),
+    ],
+)
+def test_columns_that_hold_json_are_refused_in_our_words(field: str, value: object, said: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        limits.structured(field, value)
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("prot", ["port", "host"], "; did you mean 'port'?"),
+        ("bug", ["big"], "; did you mean 'big'?"),
+        ("wieght", ["weight", "when"], "; did you mean 'weight'?"),
+        ("nope", ["openai", "azure"], ""),
+    ],
+)
+def test_only_what_is_near_is_proposed(word: str, known: list[str], hint: str) -> None:
+    assert suggest(word, known) == hint

@@ -1,7 +1,6 @@
 """Whether every plugin that is to serve can, and what each says of itself."""
 
 import asyncio
-import difflib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from gateway.cli.doctor.routes import routes
 from gateway.cli.plugins.dry import dry_run
 from gateway.runtime import PluginEntry
 from gateway.runtime.watch import within
-from gateway.settings import Settings, managed_by
+from gateway.settings import Settings, managed_by, nearest
 
 if TYPE_CHECKING:
     from gateway.cli.doctor.repairs import Repairs
@@ -59,10 +58,10 @@ def _unprovided(models: Sequence[Any], providers: Collection[str]) -> Iterator[F
     """The enabled models whose provider nobody brings."""
     for model in models:
         if model.provider not in providers:
-            near = difflib.get_close_matches(model.provider, list(providers), n=1)
+            near = nearest(model.provider, providers)
             told = f"no enabled plugin brings the provider {model.provider!r}"
-            guess = f"; did you mean {near[0]!r}?" if near else "."
-            change = ("--provider", near[0]) if near else ("--disable",)
+            guess = f"; did you mean {near!r}?" if near else "."
+            change = ("--provider", near) if near else ("--disable",)
             fix = command("gateway", "models", "update", model.id, *change)
             yield failed(_CHECK, f"model {model.name!r} ({model.id}): {told}{guess}", fix)
 

@@ -1,6 +1,5 @@
 """Whether the routes of the database can be served: their strategies and their targets."""
 
-import difflib
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from gateway.cli.doctor.finding import Finding, command, failed, warning
 from gateway.cli.routes.targets import written
 from gateway.registry.declared import declared
 from gateway.registry.routes import StoredTarget
-from gateway.settings import Settings
+from gateway.settings import Settings, nearest
 
 if TYPE_CHECKING:
     from gateway.cli.doctor.storage import Stored
@@ -21,12 +20,10 @@ def routes(settings: Settings, stored: "Stored", strategies: Collection[str]) ->
     there = {*stored.ids, *declared(settings).models}
     for route in stored.routes:
         if route.strategy not in strategies:
-            near = difflib.get_close_matches(route.strategy, list(strategies), n=1)
-            guess = f"; did you mean {near[0]!r}?" if near else "."
+            near = nearest(route.strategy, strategies)
+            guess = f"; did you mean {near!r}?" if near else "."
             told = f"no enabled plugin provides the strategy {route.strategy!r}{guess}"
-            yield failed(
-                "routes", f"{_named(route)}: {told}", _update(route, *(("--strategy", near[0]) if near else ()))
-            )
+            yield failed("routes", f"{_named(route)}: {told}", _update(route, *(("--strategy", near) if near else ())))
         yield from _targets(route, there)
 
 

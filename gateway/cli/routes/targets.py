@@ -66,11 +66,10 @@ def read_hedge(text: str) -> "Hedge | None":
 
 async def resolve(database: "Database", targets: "Sequence[StoredTarget]") -> "list[StoredTarget]":
     """The targets with the ids of their models; refuses names that nobody has, with the nearest one there is."""
-    from difflib import get_close_matches
-
     import msgspec
 
     from gateway.registry import ModelStore, NotFound
+    from gateway.settings import nearest
 
     store = ModelStore(database)
     found = []
@@ -78,17 +77,16 @@ async def resolve(database: "Database", targets: "Sequence[StoredTarget]") -> "l
         try:
             model = await store.find(target.model)
         except NotFound as error:
-            near = get_close_matches(target.model, [model.name for model in await store.all()], n=1)
-            raise Failed(f"{error}{f' Did you mean {near[0]!r}?' if near else ''}") from error
+            near = nearest(target.model, [model.name for model in await store.all()])
+            raise Failed(f"{error}{f' Did you mean {near!r}?' if near else ''}") from error
         found.append(msgspec.structs.replace(target, model=model.id))
     return found
 
 
 def known_strategy(settings: "Settings", name: str) -> str:
     """The name, if an enabled plugin has a strategy of that name; refused with the nearest one there is."""
-    from difflib import get_close_matches
-
     from gateway.cli.plugins.dry import dry_run
+    from gateway.settings import nearest
 
     if name == "ordered":
         return name
@@ -101,8 +99,8 @@ def known_strategy(settings: "Settings", name: str) -> str:
     known = ["ordered", *generation.strategies]
     if name in known:
         return name
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    hint = f" Did you mean {near!r}?" if near else ""
     raise Wrong(f"No enabled plugin provides the strategy {name[:50]!r}, there are {', '.join(sorted(known))}.{hint}")
 
 

@@ -109,6 +109,7 @@ def test_a_key_is_taken_from_its_source_and_never_printed(run_embedded: Run, tmp
         (("--set", "timeouts={"), 2, "is not JSON"),
         (("--set", "owner=1"), 2, "--set takes FIELD=JSON"),
         (("--set", 'prices={"inptu": 1}'), 2, "have no 'inptu'"),
+        (("--set", 'headers={"a": 1}'), 2, "each value should be a text, not a number"),
         (("--sharing", "all"), 2, "'all' is not one of"),
     ],
 )
