@@ -1,5 +1,6 @@
 """The usage sinks of the generation that serves."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -59,7 +60,8 @@ class _Watched:
             raise Quarantined(plugin)
         try:
             await self._sink.object.write(records)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
+            # The delivery's clock cancels; so does what a sink waits for, and was itself cancelled.
             if self._faults.failed(plugin, _STAGE):
                 self._log.error("plugin_quarantined", plugin=plugin, hook=f"register_{_STAGE}")
             raise

@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from gateway.cancellation import StrayCancellation, cancelled_by_us
 from gateway.domain import Attempt, Model, Reason
 from gateway.errors import (
     GatewayError,
@@ -15,7 +16,7 @@ from gateway.errors import (
     UpstreamTimeout,
 )
 from gateway.events import Cause, Failure
-from gateway.pipeline.calls import Calls, StrayCancellation, cancelled_by_us
+from gateway.pipeline.calls import Calls
 from gateway.pipeline.clients import ClientCache
 from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.live import Live

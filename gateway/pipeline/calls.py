@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from types import CoroutineType
 from typing import Any, NoReturn, TypeVar
 
+from gateway.cancellation import StrayCancellation, cancelled_by_us
 from gateway.errors import GatewayError, PluginError
 from gateway.pipeline.patience import Patience
 from gateway.pipeline.stepping import resumed
@@ -16,16 +17,6 @@ T = TypeVar("T")
 
 LIMIT = 15.0
 """Seconds that one call of a plugin may take before the first byte to the upstream."""
-
-
-class StrayCancellation(RuntimeError):
-    """What a plugin waited for was cancelled, and not by us: a failure like any other."""
-
-
-def cancelled_by_us() -> bool:
-    """Whether somebody has asked this task to end: else a cancellation came up from what a plugin waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 class Calls:

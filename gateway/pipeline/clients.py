@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 
+from gateway.cancellation import strays_as_errors
 from gateway.domain import Model
 from gateway.errors import ModelMisconfigured, PluginError
 from gateway.protocols import Logger, ProviderClient
@@ -76,7 +77,8 @@ class ClientCache:
 
     async def _close(self, key: _Key, client: ProviderClient) -> None:
         try:
-            await client.aclose()
+            with strays_as_errors():
+                await client.aclose()
         except Exception as error:  # noqa: BLE001 - a named border: a provider's fault must not stop the others
             self._log.error("client_close_failed", provider=key[1], error=type(error).__name__)
 

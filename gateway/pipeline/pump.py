@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from gateway.cancellation import StrayCancellation, cancelled_by_us
 from gateway.domain import Attempt
 from gateway.errors import GatewayError, Headers, UpstreamBroken
 from gateway.events import Cause, Failure
-from gateway.pipeline.calls import StrayCancellation, cancelled_by_us
 from gateway.pipeline.headers import answer_headers
 from gateway.pipeline.outlet import Outlet
 from gateway.pipeline.patience import Patience

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from gateway.cancellation import strays_as_errors
 from gateway.protocols import (
     Authenticator,
     ErrorMapper,
@@ -120,7 +121,8 @@ async def _enter(stack: AsyncExitStack, registered: Registered[Lifespan], second
     async def leave(*exception: Any) -> None:
         # Its return value is dropped: a plugin must not swallow what ends the gateway.
         try:
-            await manager.__aexit__(*exception)
+            with strays_as_errors():
+                await manager.__aexit__(*exception)
         except Exception as error:
             if error is exception[1]:
                 return
@@ -129,7 +131,8 @@ async def _enter(stack: AsyncExitStack, registered: Registered[Lifespan], second
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            await manager.__aenter__()
+            with strays_as_errors():
+                await manager.__aenter__()
     except Exception as error:
         if limit.expired():
             raise PluginLoadError(f"its lifespan did not start within {seconds:g} seconds") from error

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gateway.cancellation import strays_as_errors
 from gateway.domain import Attempt, UsageRecord
 from gateway.protocols import Logger, UsageSink
 
@@ -41,7 +42,8 @@ class StraightJournal:
     async def _write(self, record: UsageRecord) -> None:
         for name, sink in self._sinks:
             try:
-                await sink.write([record])
+                with strays_as_errors():
+                    await sink.write([record])
             except Exception as error:  # noqa: BLE001 - a named border: a sink's fault must not reach exchanges
                 self._log.error("usage_sink_failed", plugin=name, error=type(error).__name__)
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
+from gateway.cancellation import strays_as_errors
 from gateway.protocols import Logger, UsageSink
 from gateway.usage.pages import after, forget, reach
 from gateway.usage.scribe import Scribe
@@ -125,7 +126,8 @@ class Delivery:
         while full and (batch := await self._scribe.ask(partial(after, sink=name, limit=BATCH))):
             try:
                 async with asyncio.timeout(PROMPT):
-                    await sink.write([record for _, record in batch])
+                    with strays_as_errors():
+                        await sink.write([record for _, record in batch])
             except Exception as error:  # noqa: BLE001 - a named border: a sink's fault must not reach exchanges
                 self._failed(name, len(batch), error)
                 return

@@ -289,3 +289,37 @@ async def test_a_plugin_cannot_swallow_what_ends_the_gateway() -> None:
     with pytest.raises(RuntimeError, match="the end"):
         async with generation.running():
             raise RuntimeError("the end")
+
+
+async def waits_for_what_is_cancelled() -> None:
+    waits_for = asyncio.get_running_loop().create_future()
+    waits_for.cancel()
+    await waits_for
+
+
+async def test_a_cancellation_that_comes_up_from_a_lifespans_start_is_its_failure() -> None:
+    @asynccontextmanager
+    async def life() -> Any:
+        await waits_for_what_is_cancelled()
+        yield
+
+    lives = Lives()
+    generation = Generation(number=1, lifespans=(lives.span("a"), Registered("stray", life())))
+    with pytest.raises(PluginLoadError, match="plugin 'stray': its lifespan failed to start: what it waited for was"):
+        async with generation.running():
+            pytest.fail("it must not serve")
+    assert lives.seen == ["+a", "-a"]
+
+
+async def test_a_cancellation_that_comes_up_from_a_lifespans_end_is_its_failure() -> None:
+    @asynccontextmanager
+    async def life() -> Any:
+        yield
+        await waits_for_what_is_cancelled()
+
+    lives = Lives()
+    generation = Generation(number=1, lifespans=(lives.span("a"), Registered("stray", life())))
+    with pytest.raises(PluginLoadError, match="plugin 'stray': its lifespan failed to stop: what it waited for was"):
+        async with generation.running():
+            pass
+    assert lives.seen == ["+a", "-a"]

@@ -27,6 +27,29 @@ async def test_the_lag_is_the_age_of_the_oldest_record_that_some_sink_lacks(jour
     assert (broken.ids, journal.waiting) == (["e1-1", "e2-1"], 0)
 
 
+async def test_a_cancellation_that_comes_up_from_a_sink_is_its_failure_and_ends_no_delivery(journals, log, monkeypatch):
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+
+    class Stray(Sink):
+        async def write(self, records) -> None:
+            if not self.asked:
+                self.asked = 1
+                waits_for = asyncio.get_running_loop().create_future()
+                waits_for.cancel()
+                await waits_for
+            await super().write(records)
+
+    stray, good = Stray(), Sink()
+    journal = await journals(stray, good)
+    for number in range(3):
+        journal.settled(ended(attempt(number)))
+    await good.has(3)
+    await stray.has(3)
+    assert stray.ids == good.ids == ["e0-1", "e1-1", "e2-1"]
+    failures = [fields for event, fields in log.events if event == "usage_sink_failed"]
+    assert [(one["plugin"], one["error"]) for one in failures] == [("sink0", "StrayCancellation")]
+
+
 async def test_the_lag_grows_while_a_sink_has_not_said_whether_it_takes_a_record(journals):
     asked, answered = asyncio.Event(), asyncio.Event()
 
