@@ -1,13 +1,16 @@
-"""A real redis-server on a free port of loopback, which can be stopped, frozen and started again."""
+"""A real redis-server on a free port of loopback, which can be stopped, frozen and started again; a gate before it."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal, Self
 
 import pytest
 
@@ -74,3 +77,84 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+Way = Literal["asked", "answered"]
+
+
+class Gate:
+    """Stands before the server, and keeps back one script that it is asked to run, or its answer."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self._keeps: Way | None = None
+        self._open = asyncio.Event()
+        self._passing: set[asyncio.Task[None]] = set()
+        self.kept = asyncio.Event()
+        """What was to be kept is here."""
+        self.answered = asyncio.Event()
+        """The server has answered something since `keep`."""
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._front.sockets[0].getsockname()[1]}/0"
+
+    async def __aenter__(self) -> Self:
+        self._front = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._front.close()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    def keep(self, way: Way) -> None:
+        """Keep the next script that is asked for, or its answer, until `let_through`; all beside it passes."""
+        self._keeps = way
+        for event in (self.kept, self.answered, self._open):
+            event.clear()
+
+    def let_through(self) -> None:
+        self._open.set()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server.port)
+        awaited = asyncio.Event()
+        with contextlib.closing(writer), contextlib.closing(to_server):
+            await asyncio.gather(
+                self._pass(reader, to_server, lambda data: self._ask(data, awaited)),
+                self._pass(from_server, writer, lambda _: self._answer(awaited)),
+            )
+
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, let: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(1 << 16):
+                await let(data)
+                writer.write(data)
+            # The other way stays open: what was asked is answered to who has left, too.
+            writer.write_eof()
+
+    async def _ask(self, data: bytes, awaited: asyncio.Event) -> None:
+        if self._keeps is None or b"EVALSHA" not in data:
+            return
+        keeps, self._keeps = self._keeps, None
+        if keeps == "asked":
+            await self._hold()
+        else:
+            awaited.set()
+
+    async def _answer(self, awaited: asyncio.Event) -> None:
+        self.answered.set()
+        if awaited.is_set():
+            awaited.clear()
+            await self._hold()
+
+    async def _hold(self) -> None:
+        self.kept.set()
+        await self._open.wait()

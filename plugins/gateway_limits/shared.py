@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.protocols import Logger
 from gateway_limits.counters import Cell, Counters, OwnCounters, Taken
-from gateway_limits.scripts import SETTLE, TAKE
+from gateway_limits.scripts import GIVE_BACK, SETTLE, TAKE
 
 _PREFIX: Final = "gateway:{limits}:"
 """The braces keep all on one server of a cluster, as one script needs."""
@@ -33,10 +33,14 @@ class SharedCounters:
         self._own = OwnCounters()
         self._take = client.register_script(TAKE)
         self._settle = client.register_script(SETTLE)
+        self._give_back = client.register_script(GIVE_BACK)
         self._places: dict[str, Sequence[str]] = {}
         """The places that holders have there, to be renewed."""
         self._there: set[str] = set()
         """Holders that are counted there."""
+        self._doubtful: dict[str, Sequence[Cell]] = {}
+        """What was asked of the server, and nobody heard whether it was taken: to be given back."""
+        self._doubt = asyncio.Event()
         self.away = False
         """Whether this process counts by itself."""
 
@@ -49,25 +53,30 @@ class SharedCounters:
     async def running(self) -> AsyncIterator[None]:
         """Look after the server while the context is open."""
         await self._look()
-        task = asyncio.get_running_loop().create_task(self._look_after(), name="limits")
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(work, name="limits") for work in (self._look_after(), self._clear_up())]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._return()
             with suppress(Exception):
                 await self._client.aclose()
 
     async def take(self, cells: Sequence[Cell], holder: str) -> Taken:
         """Take all that the exchange needs, or nothing."""
         if not self.away:
-            arguments: list[Any] = [holder, LEASE]
-            for cell in cells:
-                arguments += (cell.kind, cell.limit, cell.need)
             try:
                 async with asyncio.timeout(self._patience):
-                    refused, *left = await self._take(keys=_names(cells), args=arguments)
+                    refused, *left = await self._take(**_told(cells, holder, [cell.need for cell in cells]))
+            except asyncio.CancelledError:
+                # The client has left, and waits for nothing.
+                self._doubts(cells, holder)
+                raise
             except Exception as error:  # noqa: BLE001 - a named border: whatever a server that fails does
+                self._doubts(cells, holder)
                 self._lost(error)
             else:
                 taken = Taken(tuple(map(float, left)), int(refused) - 1 if int(refused) else None)
@@ -88,18 +97,45 @@ class SharedCounters:
         self._there.discard(holder)
         if self.away:
             return
-        arguments: list[Any] = [holder]
-        for cell in cells:
-            arguments += (cell.kind, cell.limit, cell.need - tokens if cell.kind == "tpm" else 0)
+        back = [cell.need - tokens if cell.kind == "tpm" else 0 for cell in cells]
         try:
             async with asyncio.timeout(self._patience):
-                await self._settle(keys=_names(cells), args=arguments)
+                await self._settle(**_told(cells, holder, back))
         except Exception as error:  # noqa: BLE001 - a named border
             self._lost(error)
 
     def left(self, cell: Cell) -> float:
         """What is left of a limit, as the server said last to this process."""
         return self._own.left(cell)
+
+    def _doubts(self, cells: Sequence[Cell], holder: str) -> None:
+        """The server may have taken it, or may do so yet, and the exchange will not be settled there."""
+        self._doubtful[holder] = cells
+        self._doubt.set()
+
+    async def _clear_up(self) -> None:
+        while True:
+            await self._doubt.wait()
+            self._doubt.clear()
+            if not self.away:
+                await self._return()
+
+    async def _return(self) -> None:
+        """Give back what is doubtful; what the server does not confirm stays so."""
+        doubtful = dict(self._doubtful)
+        if not doubtful:
+            return
+        try:
+            async with asyncio.timeout(max(_LOOK, self._patience)):
+                pipe = self._client.pipeline(transaction=False)
+                for holder, cells in doubtful.items():
+                    await self._give_back(**_told(cells, holder, [cell.need for cell in cells]), client=pipe)
+                await pipe.execute()
+        except Exception as error:  # noqa: BLE001 - a named border
+            self._lost(error)
+            return
+        for holder in doubtful:
+            del self._doubtful[holder]
 
     def _lost(self, error: BaseException) -> None:
         if not self.away:
@@ -126,6 +162,7 @@ class SharedCounters:
             return
         if self.away:
             self.away = False
+            self._doubt.set()
             self._log.info("limits_counted_together")
 
     async def _renew(self) -> None:
@@ -143,8 +180,12 @@ class SharedCounters:
             self._lost(error)
 
 
-def _names(cells: Sequence[Cell]) -> list[str]:
-    return [_PREFIX + cell.name for cell in cells]
+def _told(cells: Sequence[Cell], holder: str, amounts: Sequence[float]) -> dict[str, Any]:
+    """What a script is told: of each limit an amount."""
+    arguments: list[Any] = [holder, LEASE]
+    for cell, amount in zip(cells, amounts, strict=True):
+        arguments += (cell.kind, cell.limit, amount)
+    return {"keys": [*(_PREFIX + cell.name for cell in cells), f"{_PREFIX}taken:{holder}"], "args": arguments}
 
 
 if TYPE_CHECKING:
