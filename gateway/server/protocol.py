@@ -84,21 +84,26 @@ class HttpProtocol(HttpToolsProtocol):
         """Feed the parser; what it refuses is refused here, in our words."""
         if self._refused or (self._entrance.is_full() and self._turn_away_at_once(data)):
             return
-        self._began = False
-        self._read = len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            cause = error.__context__
-            status, message = (
-                cause.args if isinstance(cause, RequestRefusedError) else (400, "This is no HTTP request.")
-            )
-            self._refuse(status, message)
-        else:
-            if not self._began:  # a read in which a request begins may hold all of others
-                self._count(len(data))
+        rest: bytes | memoryview = data
+        while rest and not self._refused:
+            self._began = False
+            self._read = len(rest)
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._begin_without_upgrade()
+                rest = memoryview(rest)[upgrade.args[0] :]  # a read may hold thousands of them
+                continue
+            except httptools.HttpParserError as error:
+                cause = error.__context__
+                status, message = (
+                    cause.args if isinstance(cause, RequestRefusedError) else (400, "This is no HTTP request.")
+                )
+                self._refuse(status, message)
+            else:
+                if not self._began:  # a read in which a request begins may hold all of others
+                    self._count(self._read)
+            return
 
     def _count(self, read: int) -> None:
         """Bound what the parser collects, and what it passes over, before it is done with it."""
@@ -258,14 +263,14 @@ class HttpProtocol(HttpToolsProtocol):
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Serve the request as if it had not asked for another protocol; llhttp would drop its body."""
+    def _begin_without_upgrade(self) -> None:
+        """Begin the request as if it had not asked for another protocol; llhttp would drop its body."""
         dropped = (b"upgrade", b"http2-settings", b"connection")
         kept = [(name, value) for name, value in self.headers if name not in dropped]
         lines = [b"%b: %b\r\n" % header for header in kept]
         target, method = self.url, self.parser.get_method()
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines)) + rest)
+        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines)))
 
     # -- overload -----------------------------------------------------------------------------------------------------
 

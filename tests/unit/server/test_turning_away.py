@@ -183,3 +183,17 @@ async def test_a_new_connection_whose_first_request_was_turned_away_is_kept(monk
             await asyncio.wait_for(reader.read(), 0.6)  # an end would be told
         writer.write(request())
         assert (await answer(reader))[0] == 503
+
+
+async def test_any_number_of_offers_of_another_protocol_in_one_read_are_turned_away_one_by_one() -> None:
+    """Each makes the parser stop, and begin anew behind it."""
+    offer = request(more="Connection: Upgrade\r\nUpgrade: x\r\n")
+    application = Crowded()
+    async with connected(application) as (reader, writer):
+        writer.write(offer * 600)
+        told = [await answer(reader) for _ in range(600)]
+        application.full = False
+        writer.write(request(b"plain") + offer)
+        assert [(await answer(reader))[2], (await answer(reader))[2]] == [b"in", b"in"]
+    assert {status for status, _, _ in told} == {503}
+    assert len({headers["x-request-id"] for _, headers, _ in told}) == 600
