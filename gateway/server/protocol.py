@@ -95,6 +95,8 @@ class HttpProtocol(HttpToolsProtocol):
                 rest = memoryview(rest)[upgrade.args[0] :]  # a read may hold thousands of them
                 continue
             except httptools.HttpParserError as error:
+                if self.transport.is_closing():
+                    return  # a callback of the parser has given the last answer
                 cause = error.__context__
                 status, message = (
                     cause.args if isinstance(cause, RequestRefusedError) else (400, "This is no HTTP request.")
@@ -198,6 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._turned_away is not None:
             if self._body_bytes > BODY_LIMIT:
                 self._turn_away(self._turned_away, keep=False)
+                raise RequestRefusedError  # and nothing behind it is looked at
             return
         cycle = self.cycle
         if not cycle.response_complete:
@@ -212,7 +215,10 @@ class HttpProtocol(HttpToolsProtocol):
         """A request is complete; the next one may begin at any time."""
         if self._turned_away is not None:
             keep = self.parser.should_keep_alive() and CLOSE not in self.server_state.default_headers
+            keep = keep and not self.flow.write_paused  # refusals that nobody reads would pile up
             self._turn_away(self._turned_away, keep=keep)
+            if not keep:
+                raise RequestRefusedError
         elif not self._upgrading and not self._refused and not self.cycle.response_complete:
             self.cycle.more_body = False
             self.cycle.message_event.set()
@@ -284,7 +290,7 @@ class HttpProtocol(HttpToolsProtocol):
         state, is_between = self.server_state, self._rests or self._phase is _Phase.NEW
         if not is_between or CLOSE in state.default_headers or (target := plain_target(read)) is None:
             return False
-        if (refused := self._entrance.refusal(target)) is None:
+        if self.flow.write_paused or (refused := self._entrance.refusal(target)) is None:
             return False
         self.transport.write(turned_away(refused))
         state.total_requests += 1

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ class Crowded:
     full = True
     served = 0
     expected = 0
+    turned_away = 0
 
     def __init__(self) -> None:
         self.entrance = self
@@ -28,7 +30,10 @@ class Crowded:
         return self.full
 
     def refusal(self, path: str) -> Refusal | None:
-        return refusal(path, 503, "full") if self.full and path == "/v1/chat/completions" else None
+        if not self.full or path != "/v1/chat/completions":
+            return None
+        self.turned_away += 1
+        return refusal(path, 503, "full")
 
     def admit(self, path: str) -> Refusal | bool:
         if (refused := self.refusal(path)) is not None:
@@ -197,3 +202,34 @@ async def test_any_number_of_offers_of_another_protocol_in_one_read_are_turned_a
         assert [(await answer(reader))[2], (await answer(reader))[2]] == [b"in", b"in"]
     assert {status for status, _, _ in told} == {503}
     assert len({headers["x-request-id"] for _, headers, _ in told}) == 600
+
+
+async def test_nothing_is_answered_behind_a_last_refusal() -> None:
+    application = Crowded()
+    async with connected(application) as (reader, writer):
+        writer.write(request(b"x" * (BODY_LIMIT + 1)) + request() * 3 + request(path="/other"))
+        assert (await reader.read()).count(b"HTTP/1.1 ") == 1
+    assert (application.turned_away, application.served) == (1, 0)
+
+
+@pytest.mark.parametrize("together", [1, 50], ids=["one at a time", "many in one read"])
+async def test_who_reads_none_of_the_refusals_is_soon_refused_for_good(together: int) -> None:
+    many, piece, left, spins = 30_000, request() * together, b"", 0
+    application = Crowded()
+    async with connected(application) as (_, writer):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(writer.get_extra_info("peername"))
+            client.setblocking(False)
+            while spins < 1_000 and application.turned_away < many:
+                before, left = application.turned_away, left or piece
+                try:
+                    left = left[client.send(left) :]
+                except BlockingIOError:
+                    pass
+                await asyncio.sleep(0)  # the gateway reads, if it does
+                spins = spins + 1 if application.turned_away == before else 0
+            assert application.turned_away < many
+            with suppress(ConnectionError):  # the end, with some of it unread
+                while await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+                    pass
