@@ -10,9 +10,11 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.api.refusal import Refusal, refusal
+from gateway.pipeline.pump import SLOW_CLIENT
 from gateway.server.crowd import BODY_LIMIT, OPEN, Entrance, plain_target, turned_away, written
 from gateway.server.cycle import Cycle
-from gateway.server.head import RequestRefusedError, Target, is_host, target_of
+from gateway.server.head import RequestRefusedError, Target, fields_of, head_size, is_host, target_of, without_upgrade
+from gateway.server.unread import Unread
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request's target and headers."""
@@ -26,8 +28,6 @@ WAITING = 8
 """Requests that may have come behind one that is still being answered."""
 CLOSE = (b"connection", b"close")
 """Among the headers of every answer, when none may be followed by another one."""
-FLUSH_SECONDS = 30.0
-"""How long a cut connection may take to deliver what was already written."""
 
 
 class _Phase(Enum):
@@ -65,6 +65,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._around = 0
         self._began = False
+        self._unread = Unread(self.transport)
         self._window_start = self._idle_since = self.loop.time()
         self._watch: asyncio.TimerHandle | None = None
         self._wait(self.window)
@@ -226,7 +227,9 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is out: the request that waits behind it begins, or the client has some time for its next one."""
         self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
         if self.transport.is_closing():
+            self._see_it_taken()
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -235,48 +238,29 @@ class HttpProtocol(HttpToolsProtocol):
             self._running = cycle
             self._start_asgi_task(cycle, app)
             return
-        self._idle_since = self.loop.time()
         if self._watch is None or self._due > self._idle_since + self.timeout_keep_alive:
-            self._wait(self.timeout_keep_alive)
+            self._wait(min(self.window, self.timeout_keep_alive))
 
     def _check_head(self, method: bytes, version: str) -> None:
         headers = self.headers
         if len(headers) > HEADERS:
             raise RequestRefusedError(431, f"The request has more than {HEADERS} headers.")
         # It is no larger than the reads that brought it: the first one, those in between, and this one.
-        if self._first_read + self._head_bytes + self._read > HEAD_LIMIT and self._head_size() > HEAD_LIMIT:
+        if self._first_read + self._head_bytes + self._read > HEAD_LIMIT < head_size(self.url, headers):
             raise RequestRefusedError(431, "The request's headers are too large.")
-        if version not in ("1.0", "1.1"):
-            raise RequestRefusedError(400, "The HTTP version is not 1.1.")
-        if method == b"CONNECT":
-            raise RequestRefusedError(400, "This is no proxy.")
-        fields = dict(headers)
-        names = () if len(fields) == len(headers) else [name for name, _ in headers]  # if one of them comes twice
+        fields = fields_of(headers, method, version)
         host = fields.get(b"host")
-        if (host is None and version == "1.1") or (names and names.count(b"host") > 1):
-            raise RequestRefusedError(400, "A request needs exactly one Host header.")
         if host != self._host:
             if host is not None and not is_host(host):
                 raise RequestRefusedError(400, "The Host header names no host.")
             self._host = host
-        # Anything else next to "chunked" is read differently by somebody else on the way (request smuggling).
-        if b"transfer-encoding" in fields:
-            is_chunked = fields[b"transfer-encoding"].lower() == b"chunked" and names.count(b"transfer-encoding") < 2
-            if not is_chunked or version == "1.0":
-                raise RequestRefusedError(400, "The Transfer-Encoding is not understood.")
         self.expect_100_continue = b"expect" in fields and fields[b"expect"].lower() == b"100-continue"
-
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _begin_without_upgrade(self) -> None:
         """Begin the request as if it had not asked for another protocol; llhttp would drop its body."""
-        dropped = (b"upgrade", b"http2-settings", b"connection")
-        kept = [(name, value) for name, value in self.headers if name not in dropped]
-        lines = [b"%b: %b\r\n" % header for header in kept]
-        target, method = self.url, self.parser.get_method()
+        head = without_upgrade(self.parser.get_method(), self.url, self.headers)
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines)))
+        self.data_received(head)
 
     # -- overload -----------------------------------------------------------------------------------------------------
 
@@ -308,7 +292,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
             self._close()
 
-    # -- slow requests, and none --------------------------------------------------------------------------------------
+    # -- clients that are slow, or silent -----------------------------------------------------------------------------
 
     @property
     def _rests(self) -> bool:
@@ -324,14 +308,26 @@ class HttpProtocol(HttpToolsProtocol):
         self._watch = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        """Is a request still arriving, and fast enough? Is there none, and has not been for long?"""
+        """Does the client take what was written? Does it send what is to come?"""
         self._watch = None
-        if self.transport.is_closing():
+        now = self.loop.time()
+        is_over = self._is_idle or self.transport.is_closing()
+        if not is_over and not self.flow.write_paused:
+            self._unread.size = 0  # more is written all the time
+        # An exchange gives its client up itself, and accounts for that: in its midst, and from its end on once more.
+        elif self._unread.look(now, self._idle_since) >= (SLOW_CLIENT if is_over else 2 * SLOW_CLIENT):
+            self.transport.abort()
             return
-        now, rests = self.loop.time(), self._rests
+        if not self.transport.is_closing():
+            self._look_for_requests(now)
+        self._see_it_taken()
+
+    def _look_for_requests(self, now: float) -> None:
+        """Is a request still arriving, and fast enough? Is there none, and has not been for long?"""
+        rests = self._rests
         left = (self._idle_since + self.timeout_keep_alive if rests else self._window_start + self.window) - now
         if left > 0.01:
-            self._wait(left)
+            self._wait(min(left, self.window) if self._unread.size else left)
         elif rests or self._phase is _Phase.NEW:
             self.transport.close()
         elif self._phase is _Phase.HEAD:
@@ -349,6 +345,17 @@ class HttpProtocol(HttpToolsProtocol):
                 return
             self._body_bytes = 0
             self._window_start = now
+            self._wait(self.window)
+
+    def pause_writing(self) -> None:
+        """So much waits for the client that it has to take some of it."""
+        super().pause_writing()
+        self._unread.size = 0
+        self._see_it_taken()
+
+    def _see_it_taken(self) -> None:
+        """Look again while something waits for the client."""
+        if self._watch is None and self.transport.get_write_buffer_size():
             self._wait(self.window)
 
     # -- ends ---------------------------------------------------------------------------------------------------------
@@ -388,5 +395,4 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _close(self) -> None:
         self.transport.close()
-        if self.transport.get_write_buffer_size():
-            self.loop.call_later(FLUSH_SECONDS, self.transport.abort)
+        self._see_it_taken()
