@@ -42,6 +42,8 @@ def _tell_of_a_piece(self: "Text | Reasoning | Refusal | ToolCall", answer: "Ans
     """Let the answer know of one more piece of a choice."""
     answer.deltas += 1
     answer.seen.add(self.choice)
+    if answer.finish:
+        answer.reopen(self)
     return False
 
 
@@ -168,6 +170,12 @@ class Finish(Event, frozen=True, gc=False):
         """Let the answer know how one choice ended."""
         answer.finish[self.choice] = self.reason
         answer.finished[self.choice] = self
+        if answer.reopened:
+            answer.reopened -= {self.choice}
+        if self.reason == "error" and answer.is_translated:
+            code, message = "upstream_error", f"The upstream broke off its answer: {self.native or self.reason}."
+            answer.failure = answer.failure or Failure(code=code, message=message)
+            return True
         return False
 
 
@@ -257,9 +265,11 @@ class Answer:
         "failure",
         "finish",
         "finished",
+        "is_translated",
         "model",
         "name",
         "refused",
+        "reopened",
         "seen",
         "usage",
     )
@@ -269,6 +279,8 @@ class Answer:
         """How many choices were asked for."""
         self.dialect = dialect
         """Whose answer it is: the upstream's dialect, which its signatures and native words belong to."""
+        self.is_translated = False
+        """The client's dialect may have no word for a finish that is a fault: then that is a failure."""
         self.collected = collected
         """What goes to the client, where that is a whole answer and not its upstream's own bytes."""
         self.name: str | None = None
@@ -278,6 +290,8 @@ class Answer:
         self.finish: dict[int, FinishReason] = {}
         self.finished: dict[int, Finish] = {}
         """By choice, as it was told."""
+        self.reopened: frozenset[int] = frozenset()
+        """Choices that went on behind their finish."""
         self.seen: set[int] = set()
         self.deltas = 0
         """Content frames seen; the base of an estimate when nobody reports usage."""
@@ -289,16 +303,27 @@ class Answer:
     @property
     def complete(self) -> bool:
         """Whether what was seen is a proper end, whatever the connection does after."""
-        return self.ended or (len(self.finish) >= self.expected and self.seen <= self.finish.keys())
+        return self.ended or (not self.reopened and self._has_finished)
+
+    @property
+    def _has_finished(self) -> bool:
+        return len(self.finish) >= self.expected and self.seen <= self.finish.keys()
 
     def note(self, event: Event) -> None:
         """Take an event into account."""
         event.tell(self)
 
+    def reopen(self, piece: "Text | Reasoning | Refusal | ToolCall") -> None:
+        """A choice that had finished may go on, unless this is but a proof of what it said: it has to finish again."""
+        said = piece.arguments or piece.name if isinstance(piece, ToolCall) else piece.text
+        if said and piece.choice in self.finish:
+            self.reopened |= {piece.choice}
+
     def verdict(self, cause: Cause) -> End | Failure:
         """How the answer ended; asked once, when no more bytes will come."""
         if self.failure is not None:
             return self.failure
-        if self.complete:
+        # An upstream that says something behind its finish, and then ends its message properly, has ended.
+        if self.complete or (cause is Cause.EOF and self._has_finished):
             return End()
         return Failure(code=cause.value, message=cause.message, status=cause.status, retryable=cause in _TRY_AGAIN)

@@ -130,7 +130,7 @@ class Attempts:
             else:
                 told = naming_of(self._names, attempt, request)
                 relay = plain_relay(upstream, dialect, request, observers=observers, naming=told)
-            attempt.answer, attempt.lane = relay.answer, relay.lane
+            attempt.answer, attempt.lane, relay.exchange = relay.answer, relay.lane, exchange
             kind = WaitingPump if relay.waits else Pump
             headers = relay.headers if relay.headers is not None else WHOLE if relay.whole else dialect.headers
             if race is None:

@@ -64,6 +64,7 @@ def relay_for(
         expected *= max(1, defaults["n"])
     answer = Answer(expected, dialect=spoken)
     same = spoken == dialect.name
+    answer.is_translated = not same
 
     def written() -> Writer:
         writer = dialect.writer(request, spoken)
@@ -209,6 +210,8 @@ class ExactRelay(ManyRelay):
                 self._skim = self._source.skimming()
             else:
                 self._hear = self._source.reading()
+        if self.answer.finish:  # what comes behind a finish may take it back
+            self._look, self._skim, self._hear = self._source.reader.read, None, None
         if self._observers is not None:
             self._observers.tell(events)
         if self._withholds_usage and all(isinstance(event, Usage) for event in events):

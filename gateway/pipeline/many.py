@@ -88,7 +88,7 @@ class JoiningRelay(ManyRelay):
         return not self.closed and (self._join is not None or self._hear is not None)
 
     def _at_once(self, data: bytes) -> bytes | None:
-        if self.closed:
+        if self.closed or self.answer.finish:
             return None
         if self._hear is not None:
             return None if (texts := self._hear(data)) is None else self._told(texts)

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from gateway.domain import Attempt
 from gateway.errors import GatewayError, Headers, PluginError, UpstreamTimeout, UpstreamUnreachable
 from gateway.pipeline.calls import Calls
+from gateway.pipeline.hiding import hidden
 from gateway.protocols import ClientDialect
 from gateway.runtime import Generation
-from gateway.secrets import Secret, redact
+from gateway.secrets import Secret
 
 
 def map_error(generation: Generation, error: Exception, attempt: Attempt | None, calls: Calls) -> GatewayError:
@@ -41,5 +42,4 @@ def _built_in(error: Exception, attempt: Attempt | None) -> GatewayError:
 def render(dialect: ClientDialect, error: GatewayError, known: Iterable[Secret]) -> tuple[int, Headers, bytes]:
     """The error as the client's dialect writes it, without any secret the upstream may have quoted."""
     status, headers, body = dialect.error(error)
-    text = body.decode("utf-8", "surrogateescape")
-    return status, headers, redact(text, known).encode("utf-8", "surrogateescape")
+    return status, headers, hidden(body, known)

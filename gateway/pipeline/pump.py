@@ -133,8 +133,8 @@ class Pump:
             return
         if out or (relay.open and not self._outlet.started):
             self._write(out)
-        if relay.answer.finish and not self._finishing and relay.answer.complete:
-            self._finishing = True
+        if relay.answer.finish and self._finishing != relay.answer.complete:
+            self._finishing = not self._finishing  # a choice that had finished may go on
             self._arm()
 
     def end(self, error: GatewayError | None) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from gateway.domain import Exchange, Lane
 from gateway.errors import Headers
 from gateway.events import CONTENT, Answer, Cause, End, Event, Failure, Finish, Text, ToolCall
+from gateway.pipeline.hiding import hidden, secrets_of
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.observers import Observers
 from gateway.pipeline.steps import Steps
@@ -34,6 +35,7 @@ class Relay:
         "aborted",
         "answer",
         "closed",
+        "exchange",
         "headers",
         "lane",
         "open",
@@ -60,6 +62,8 @@ class Relay:
         self.aborted = False
         """The client can only be told by cutting its connection."""
         self.lane = lane
+        self.exchange: Exchange | None = None
+        """Whose upstreams' secrets must not come out again in the words of a failure."""
         self.headers: Headers | None = None
         """Of the answer, where the upstream says what it is; None: those of the client's dialect."""
         self._called: set[int] = set()
@@ -143,6 +147,8 @@ class Relay:
                 self.closed = True
                 if event is not events[-1]:
                     events = events[: events.index(event) + 1]
+                if isinstance(event, Finish) and answer.failure is not None:
+                    events = [*events[:-1], answer.failure]
                 break
         return events if isinstance(events, list) else list(events)
 
@@ -194,7 +200,7 @@ class Relay:
         if tail is ABORT:
             self.aborted = True
             return out
-        return out + tail
+        return out + hidden(tail, secrets_of(self.exchange) if self.exchange is not None else ())
 
 
 def _without_old_tokens(before: list[Event], events: list[Event]) -> list[Event]:

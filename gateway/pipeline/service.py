@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -28,6 +28,7 @@ from gateway.pipeline.credentials import credentials_of
 from gateway.pipeline.explain import explain
 from gateway.pipeline.explanation import Explanation, Question
 from gateway.pipeline.headers import answer_headers, forwarding, strict
+from gateway.pipeline.hiding import secrets_of
 from gateway.pipeline.limiting import Limiting
 from gateway.pipeline.live import Live
 from gateway.pipeline.mapping import render
@@ -44,7 +45,6 @@ from gateway.pipeline.strangers import Strangers
 from gateway.protocols import ClientDialect, Hedges, Logger, Receive, Scope, Send
 from gateway.routing import Health
 from gateway.runtime import Faults, Generation, Generations
-from gateway.secrets import Secret
 from gateway.usage import Journal, usage_record
 from gateway.wire.ids import new_id
 
@@ -243,7 +243,7 @@ class Pipeline:
 
     async def _refuse(self, live: Live, dialect: ClientDialect, error: GatewayError) -> None:
         live.exchange.error = error
-        status, headers, body = render(dialect, error, _secrets(live.exchange))
+        status, headers, body = render(dialect, error, secrets_of(live.exchange))
         live.outlet.start(status, (*headers, *answer_headers(live.exchange)), len(body))
         live.outlet.finish(body)
         await self._deliver(live)
@@ -333,12 +333,6 @@ async def _turn_away(send: Send, dialect: ClientDialect, error: GatewayError) ->
 def _process_secret() -> Callable[[], bytes]:
     secret = os.urandom(32)
     return lambda: secret
-
-
-def _secrets(exchange: Exchange) -> Iterable[Secret]:
-    for attempt in exchange.attempts:
-        yield attempt.model.api_key
-        yield from (Secret(value) for value in attempt.model.headers.values())
 
 
 def _detail(exchange: Exchange) -> str | None:
