@@ -12,7 +12,7 @@ _SILENT: Final = frozenset((DERIVED, "comment", "done", "keepalive", "passing"))
 
 
 class ForeignItems:
-    """Gives items without neutral words (what the upstream's own tools did) their new places."""
+    """Gives items without neutral words (what the upstream's own tools did, silent thinking) their new places."""
 
     __slots__ = ("_items", "_stream")
 
@@ -36,6 +36,8 @@ class ForeignItems:
         if name == "response.output_item.added" and isinstance(given, dict):
             out, self._items[before] = self._stream.begin(str(given.get("type")), given)
             return out
+        if event.kind == "reasoning" and isinstance(given, dict):  # only as it ends it is known to have no words
+            return self._stream.begin(event.kind, given)[0] + self._stream.close()
         if before is None:
             return self._stream.event(name, **said)
         item = self._items.get(before)

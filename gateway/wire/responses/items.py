@@ -16,7 +16,7 @@ BREAK: Final = "\n\n"
 class OpenItem:
     """An item that has begun; `parts` are its contents' places in the answer."""
 
-    __slots__ = ("_halves", "_numbers", "call", "given", "kind", "parts", "spoken", "summary")
+    __slots__ = ("_halves", "_numbers", "call", "given", "kind", "parts", "spoken", "summary", "told")
 
     def __init__(self, given: Mapping[str, Any], numbers: Iterator[int]) -> None:
         self.given = given
@@ -24,6 +24,9 @@ class OpenItem:
         self.call = next((_words(v) for v in (given.get("call_id"), given.get("id")) if isinstance(v, str) and v), None)
         self.parts: dict[int, int] = {}
         self.spoken: set[int] = set()
+        """The parts that had words."""
+        self.told: set[int] = set()
+        """The parts that are in the answer: those with words or a proof, and every call."""
         self.summary = 0
         """Which part of the summary goes on."""
         self._numbers = numbers
@@ -42,6 +45,7 @@ class OpenItem:
         if self.kind not in ("function_call", "custom_tool_call"):
             return []
         name = _words(self.given.get("name")) or ""
+        self.told.add(self.part())
         return [ToolCall(part=self.part(), id=self.call, name=name, kind=self._call_kind, source=frame)]
 
     def text(self, content: int, words: str, frame: Frame | None, *, logprobs: Any = None) -> list[Event]:
@@ -123,6 +127,7 @@ class OpenItem:
         if not isinstance(proof, str) or not proof:
             return []
         proof = well_formed(proof)
+        self.told.add(self.part())
         if self.spoken:
             return [Reasoning(part=self.part(), signature=proof, source=frame)]
         return [Reasoning(part=self.part(), redacted=proof, source=frame)]
@@ -141,6 +146,7 @@ class OpenItem:
     def _joined(self, kind: type[Text | Refusal | Reasoning | ToolCall], part: int, text: str) -> str:
         if text:
             self.spoken.add(part)
+            self.told.add(part)
         if text.isascii() and not self._halves:
             return text
         text, half = split_half(self._halves.pop(part, (kind, ""))[1] + text)

@@ -1,13 +1,17 @@
 """The output of a whole response: of the parts of an answer, or an upstream's with what plugins made of it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from gateway.events import Citation
 from gateway.prompt import Part, ReasoningPart, TextPart, ToolCallPart
 from gateway.wire.responses.contents import Json, proof
-from gateway.wire.responses.items import BREAK
+from gateway.wire.responses.items import BREAK, READ, OpenItem
 from gateway.wire.responses.output import Content, Item
+
+Places: TypeAlias = Callable[[int, Mapping[str, Any]], OpenItem | None]
+"""Tells the item that was read where the output has this one, and with it which parts are whose."""
+_P = TypeVar("_P", bound=Part)
 
 
 def whole_output(
@@ -43,52 +47,73 @@ def whole_output(
     return [item.value() for item in items]
 
 
-def patched_output(output: Sequence[Any], parts: Mapping[int, Part]) -> list[Any]:
+def patched_output(output: Sequence[Any], parts: Mapping[int, Part], places: Places) -> list[Any]:
     """An upstream's items, the parts of the answer in their places; new parts come behind them.
 
-    An item keeps what it says besides, and one that nothing has changed is as it was.
+    An item keeps what it says besides, and one that nothing has changed, or that has no words, is as it was.
     """
-    out, left = [], dict(enumerate(parts.values()))
-    count = 0
-    for given in output:
+    out, left = [], dict(parts)
+    for index, given in enumerate(output):
         kind = given.get("type") if isinstance(given, dict) else None
-        if kind == "message":
-            said = []
-            for content in given.get("content") or ():
-                part = left.pop(count, None)
-                count += 1
-                if isinstance(part, TextPart):
-                    said.append(_patched_text(content, part))
-            out.append({**given, "content": said})
-            continue
-        if kind not in ("reasoning", "function_call", "custom_tool_call"):
+        if kind not in READ:
             out.append(given)
             continue
-        part = left.pop(count, None)
-        count += 1
-        if isinstance(part, ToolCallPart):
+        item = places(index, given)
+        if item is None:  # nobody knows which words were its own: they come behind
+            continue
+        if kind == "message":
+            out.append({**given, "content": _patched_contents(given.get("content"), left, item)})
+        elif kind == "reasoning":
+            silent = ReasoningPart(text="")
+            if (thought := _taken(left, item, 0, silent)) is not None:
+                out.append(_patched_thinking(given, thought))
+        elif (call := _taken(left, item, 0, ToolCallPart(id="", name="", arguments=""))) is not None:
             words = "arguments" if kind == "function_call" else "input"
-            out.append({**given, "name": part.name, words: part.arguments})
-        elif isinstance(part, ReasoningPart):
-            out.append(_patched_thinking(given, part))
+            out.append({**given, "name": call.name, words: call.arguments})
     return [*out, *whole_output(left, (), (), maker="responses", suffix="new")]
 
 
+def _taken(left: dict[int, Part], item: OpenItem, content: int, silent: _P) -> _P | None:
+    """The part of a content; `silent` where nothing was said of it, None where it was taken out."""
+    number = item.parts.get(content)
+    if number is None or number not in item.told:
+        return silent
+    part = left.get(number)
+    if not isinstance(part, type(silent)):
+        return None
+    del left[number]
+    return part
+
+
+def _patched_contents(contents: Any, left: dict[int, Part], item: OpenItem) -> list[Any]:
+    said = []
+    for index, content in enumerate(contents if isinstance(contents, list) else ()):
+        refusal = isinstance(content, dict) and isinstance(content.get("refusal"), str)
+        part = _taken(left, item, index, TextPart(text="", refusal=refusal))
+        if part is not None:
+            said.append(_patched_text(content, part))
+    return said
+
+
 def _patched_text(content: Any, part: TextPart) -> Any:
-    kind = "refusal" if part.refusal else "text"
-    if not isinstance(content, dict) or content.get(kind) == part.text:
+    kind, other = ("refusal", "text") if part.refusal else ("text", "refusal")
+    if not isinstance(content, dict) or (content.get(kind) or "") == part.text:
         return content
+    if isinstance(content.get(other), str):
+        return _text(part, ()).value()
     said = {**content, kind: part.text}
     return said | {"annotations": [], "logprobs": []} if kind == "text" else said
 
 
 def _patched_thinking(given: Json, part: ReasoningPart) -> Json:
+    """Changed thinking is told once: what a summary is of may hold what was taken out of it."""
     name, kind = ("summary", "summary_text") if given.get("summary") else ("content", "reasoning_text")
     said = given.get(name)
     texts = [p.get("text") or "" for p in said if isinstance(p, dict)] if isinstance(said, list) else []
     if BREAK.join(texts) == part.text:
         return given
-    return {**given, name: [{"type": kind, "text": part.text}] if part.text else []}
+    kept = given if name == "content" else {key: value for key, value in given.items() if key != "content"}
+    return {**kept, name: [{"type": kind, "text": part.text}] if part.text else []}
 
 
 def _kind(part: Part) -> str | None:

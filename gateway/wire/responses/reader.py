@@ -100,6 +100,13 @@ class ResponsesReader:
         """What a response that came in one piece says, up to its end."""
         return [_start(response, None), *self._ended(response, None)]
 
+    def place(self, index: int, given: Mapping[str, Any]) -> OpenItem | None:
+        """The item that was read of what a response has at that place of its output, or has under that id."""
+        id, item = given.get("id"), self._items.get(index)
+        if id and (item is None or item.given.get("id") != id):
+            item = next((other for other in self._items.values() if other.given.get("id") == id), item)
+        return item if item is not None and item.kind == given.get("type") else None
+
     def _events(self, frame: Frame, said: Said) -> list[Event]:
         kind = said.type or frame.name or ""
         if kind == "response.output_text.delta":
@@ -159,11 +166,13 @@ class ResponsesReader:
             return []
         id = said.item.get("id")
         key = (id if isinstance(id, str) else 0) if said.output_index is None else said.output_index
-        return self._take(key, said.item, frame, done=done) or [self._silent(said.item, frame)]
+        return self._take(key, said.item, frame, done=done) or [self._silent(key, said.item, frame, done=done)]
 
-    def _silent(self, item: Mapping[str, Any], frame: Frame) -> Opaque:
+    def _silent(self, key: int | str, item: Mapping[str, Any], frame: Frame, *, done: bool) -> Opaque:
+        """Of items with words in every dialect only thinking that ended without any is told by no other event."""
         kind = str(item.get("type"))
-        return Opaque(kind=DERIVED if kind in READ else kind, source=frame)
+        wordless = done and kind == "reasoning" and not self._skimmed and not self._items[key].told
+        return Opaque(kind=DERIVED if kind in READ and not wordless else kind, source=frame)
 
     def _take(self, key: int | str, given: Mapping[str, Any], frame: Frame | None, *, done: bool) -> list[Event]:
         """An item as it begins, or as a whole."""

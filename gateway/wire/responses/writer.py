@@ -117,9 +117,10 @@ class ResponsesWriter:
         assert collected is not None
         self._name(answer.model, answer.created)
         parts = collected.parts(maker=self._upstream)
-        told = self._reader.response if self._reader is not None else {}
-        if isinstance(told.get("output"), list):  # an upstream of this dialect that streamed although nobody asked
-            output = patched_output(told["output"], parts)
+        reader = self._reader
+        told = reader.response.get("output") if reader is not None else None
+        if reader is not None and isinstance(told, list):  # it is of this dialect, and streamed although nobody asked
+            output = patched_output(told, parts, reader.place)
         else:
             output = whole_output(
                 parts,
@@ -137,8 +138,10 @@ class ResponsesWriter:
         collected = answer.collected
         assert collected is not None
         response = dict(decode_value(body))
-        parts = collected.parts(maker=self._upstream)
-        return bytes(encode_value({**response, "output": patched_output(response.get("output") or [], parts)}))
+        parts, again = collected.parts(maker=self._upstream), ResponsesReader()
+        again.whole(response)  # numbers the parts as they were numbered for the answer
+        output = patched_output(response.get("output") or [], parts, again.place)
+        return bytes(encode_value({**response, "output": output}))
 
     def _write(self, event: Event) -> bytes:
         if isinstance(event, _OF_A_CHOICE) and event.choice != 0:

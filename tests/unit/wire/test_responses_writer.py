@@ -214,3 +214,14 @@ def test_a_redactor_that_holds_text_back_leaves_no_trace_of_it() -> None:
         out += writer.write([Text(text="x", part=0) if isinstance(e, Text) else e for e in reader.read(frame)])
     assert b"secret" not in out
     assert told(out)[-1]["response"]["output"][0]["content"][0]["text"] == "xx"
+
+
+def test_thinking_that_says_nothing_keeps_its_place_in_a_stream_that_is_written_anew() -> None:
+    script = Script()
+    stream = [*script.begin(), *script.thinking(), *script.message("Hi"), *script.thinking(), *script.end()]
+    reader, writer = RESPONSES.reader(), RESPONSES_CLIENT.writer(REQUEST, "responses")
+    writer.follow(reader, str)
+    out = b""
+    for frame in RESPONSES.framing().feed(b"".join(stream)):
+        out += writer.write(reader.read(frame))
+    assert told(out) == told(b"".join(stream))
