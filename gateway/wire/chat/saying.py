@@ -14,7 +14,9 @@ _TEXTS: Final[tuple[tuple[tuple[str, ...], type[Text | Reasoning | Refusal]], ..
     (("reasoning_content", "reasoning"), Reasoning),
     (("refusal",), Refusal),
 )
-SAID: Final = frozenset(("tool_calls", "reasoning_content", "reasoning", "reasoning_details", "annotations"))
+SAID: Final = frozenset(
+    ("tool_calls", "function_call", "reasoning_content", "reasoning", "reasoning_details", "annotations")
+)
 """Fields of a message that say what its events do, beside the ones always there."""
 
 
@@ -23,21 +25,41 @@ def patched(delta: _Json, events: Sequence[Event]) -> _Json:
     out = dict(delta)
     for names, kind in _TEXTS:
         said = "".join(event.text for event in events if isinstance(event, kind))
-        name = next((name for name in names if delta.get(name)), names[0] if said else None)
-        if name is not None:
-            out[name] = said
+        given = [name for name in names if delta.get(name)]
+        out |= dict.fromkeys(given or names[: bool(said)], said)
     thinking = text_of(delta.get("reasoning_details"))
     if thinking and thinking != "".join(event.text for event in events if isinstance(event, Reasoning)):
         del out["reasoning_details"]  # they would still say what was changed
     fragments = [event for event in events if isinstance(event, ToolCall)]
+    if isinstance(old := delta.get("function_call"), dict):
+        del out["function_call"]
+        said_of_old = next((event for event in fragments if event.id is None), None)
+        if said_of_old is not None:
+            fragments.remove(said_of_old)
+            out["function_call"] = _said_in(old, said_of_old)
     calls = [dict(call) for call in delta.get("tool_calls") or ()]
     for call, fragment in zip(calls, fragments, strict=False):
-        words = "arguments" if fragment.kind == "function" else "input"
-        named: _Json = {} if fragment.name is None else {"name": fragment.name}
-        call[fragment.kind] = {**(call.get(fragment.kind) or {}), words: fragment.arguments, **named}
+        call[fragment.kind] = _said_in(call.get(fragment.kind) or {}, fragment)
     if calls:
         out["tool_calls"] = calls[: len(fragments)]
     return out
+
+
+def _said_in(given: _Json, fragment: ToolCall) -> _Json:
+    words = "arguments" if fragment.kind == "function" else "input"
+    named: _Json = {} if fragment.name is None else {"name": fragment.name}
+    return {**given, words: fragment.arguments, **named}
+
+
+def as_before(said: _Json, message: _Json) -> _Json:
+    """What is said of a message, its call in `function_call` where the message has it there: it alone has no id."""
+    old, calls = message.get("function_call"), said.get("tool_calls", [])
+    call = next((call["function"] for call in calls if not call["id"] and call["type"] == "function"), None)
+    if not isinstance(old, dict) or call is None:
+        return said
+    rest = [one for one in calls if one.get("function") is not call]
+    kept = {name: value for name, value in said.items() if name != "tool_calls"}
+    return {**kept, "function_call": {**old, **call}, **({"tool_calls": rest} if rest else {})}
 
 
 def tokens(usage: Usage) -> Mapping[str, Any]:

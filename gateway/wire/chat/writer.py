@@ -25,7 +25,17 @@ from gateway.events import (
 from gateway.parts import PartNumbers
 from gateway.prompt import ReasoningPart, TextPart, ToolCallPart
 from gateway.wire.chat.proofs import signed
-from gateway.wire.chat.saying import SAID, annotation, joined_logprobs, patched, thought, thoughts, tokens, whole_call
+from gateway.wire.chat.saying import (
+    SAID,
+    annotation,
+    as_before,
+    joined_logprobs,
+    patched,
+    thought,
+    thoughts,
+    tokens,
+    whole_call,
+)
 from gateway.wire.envelope import failure_envelope
 from gateway.wire.json import decode_value, encode_value
 
@@ -111,10 +121,10 @@ class ChatWriter:
         value = decode_value(body)
         for choice in value.get("choices") or ():
             whole = self._choice(answer, choice.get("index", 0))
-            said = whole["message"]
+            message = choice.get("message") or {}
+            said = as_before(whole["message"], message)
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = whole["logprobs"]
-            message = choice.get("message") or {}
             kept = {name: v for name, v in message.items() if name not in said and name not in SAID}
             new = {name: v for name, v in said.items() if v is not None or name in message}
             choice["message"] = {**kept, **new}

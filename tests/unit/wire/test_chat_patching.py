@@ -1,0 +1,108 @@
+"""What a step changed in the answer of a chat upstream, as a chat client gets it: with all else that was said."""
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.events import Cause, Event, Reasoning, Text, ToolCall
+from gateway.pipeline.calls import Calls
+from gateway.pipeline.lanes import relay_for
+from gateway.pipeline.steps import start_steps
+from gateway.protocols import ByteUpstream
+from gateway.runtime import Faults, Registered
+from gateway.wire.chat import CHAT, CHAT_CLIENT
+
+Step = Callable[[list[Event]], list[Event]]
+
+
+def mask(events: list[Event]) -> list[Event]:
+    """Takes the secret out of everything."""
+
+    def masked(event: Event) -> Event:
+        if isinstance(event, Text | Reasoning):
+            return msgspec.structs.replace(event, text=event.text.replace("secret", "***"))
+        if isinstance(event, ToolCall):
+            return msgspec.structs.replace(event, arguments=event.arguments.replace("secret", "***"))
+        return event
+
+    return [masked(event) for event in events]
+
+
+def played(body: bytes, step: Step, *, stream: bool) -> bytes:
+    """What the client gets of an upstream's answer."""
+    request = CHAT_CLIENT.read_request(json.dumps({"model": "m", "messages": [], "stream": stream}).encode())
+    generation: Any = SimpleNamespace(stream_transforms=[Registered("p", SimpleNamespace(start=lambda exchange: step))])
+    exchange: Any = SimpleNamespace(timings={})
+    log: Any = SimpleNamespace()
+    upstream: Any = SimpleNamespace(headers=(("content-type", "text/event-stream" if stream else "application/json"),))
+    steps = start_steps(generation, exchange, Calls(Faults(), log))
+    relay = relay_for(ByteUpstream(CHAT, upstream), CHAT_CLIENT, request, steps=steps, observers=None)
+    assert relay.lane == "parsed"
+    return relay.feed(body) + relay.end(Cause.EOF)
+
+
+def chunks(*choices: dict[str, Any], step: Step = mask) -> list[Any]:
+    """The first choice of each chunk that the client gets, where the upstream sends these."""
+    frames = [b"data: " + json.dumps({"id": "c", "choices": [choice]}).encode() + b"\n\n" for choice in choices]
+    out = played(b"".join(frames) + b"data: [DONE]\n\n", step, stream=True)
+    assert out.endswith(b"\n\ndata: [DONE]\n\n")
+    return [json.loads(line[6:])["choices"][0] for line in out.split(b"\n\n")[:-2]]
+
+
+def deltas(*said: dict[str, Any], step: Step = mask) -> list[Any]:
+    """The same of deltas; a finish comes behind them."""
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in said]
+    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    return [choice["delta"] for choice in chunks(*choices, end, step=step)[:-1]]
+
+
+def message(said: dict[str, Any], *, step: Step = mask, **choice: Any) -> Any:
+    """The message of a whole completion that the client gets."""
+    whole = {"id": "c", "choices": [{"index": 0, "message": said, "finish_reason": "stop", **choice}]}
+    return json.loads(played(json.dumps(whole).encode(), step, stream=False))["choices"][0]["message"]
+
+
+def test_a_function_call_of_old_says_what_a_step_made_of_it() -> None:
+    begun, rest = deltas(
+        {"content": "a secret", "function_call": {"name": "f", "arguments": '{"a":"secret'}},
+        {"function_call": {"arguments": ' secret"}'}},
+    )
+    assert begun == {"content": "a ***", "function_call": {"name": "f", "arguments": '{"a":"***'}}
+    assert rest == {"function_call": {"arguments": ' ***"}'}}
+
+
+def test_a_function_call_of_old_that_a_step_took_out_is_gone() -> None:
+    def refuse(events: list[Event]) -> list[Event]:
+        return [event for event in events if not isinstance(event, ToolCall)]
+
+    said = {"content": "a", "function_call": {"name": "f", "arguments": '"secret"'}}
+    assert deltas(said, step=refuse) == [{"content": "a"}]
+    assert message({"role": "assistant", **said}, step=refuse) == {"role": "assistant", "content": "a"}
+
+
+def test_a_whole_function_call_of_old_stays_one() -> None:
+    call = {"name": "f", "arguments": '"secret"', "more": 1}
+    said = message({"role": "assistant", "content": None, "function_call": call}, finish_reason="function_call")
+    assert said == {
+        "role": "assistant",
+        "content": None,
+        "function_call": {"name": "f", "arguments": '"***"', "more": 1},
+    }
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_thinking_told_twice_tells_neither_time_what_a_step_took_out(stream: bool) -> None:
+    said = {"content": "secret", "reasoning_content": "a secret", "reasoning": "a secret"}
+    (got,) = deltas(said) if stream else [message(said)]
+    assert "secret" not in json.dumps(got)
+    assert got["reasoning_content"] == "a ***"
+
+
+def test_a_client_that_reads_either_field_of_the_thinking_gets_it() -> None:
+    assert deltas({"reasoning_content": "a secret", "reasoning": "a secret"}) == [
+        {"reasoning_content": "a ***", "reasoning": "a ***"}
+    ]
