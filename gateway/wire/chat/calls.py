@@ -42,7 +42,7 @@ class Calls:
             id = call.get("id")
             if isinstance(id, str) and id:
                 self._ids[key] = well_formed(id)
-            kind: Literal["function", "custom"] = "custom" if call.get("type") == "custom" else "function"
+            kind = _kind_of(call)
             yield from self._fragment(bool(id), self._ids.get(key), kind, call.get(kind), signature_of(call))
 
     def _fragment(
@@ -58,6 +58,12 @@ class Calls:
             arguments = json.dumps(arguments, ensure_ascii=False)
         if new or truthy(details.get("name")) or arguments or signature:
             yield Fragment(id, name, arguments, kind, signature)
+
+
+def _kind_of(call: Mapping[str, Any]) -> Literal["function", "custom"]:
+    """The kind of a call; a fragment that goes on does not say it."""
+    goes_on = call.get("type") is None and isinstance(call.get("custom"), dict)
+    return "custom" if goes_on or call.get("type") == "custom" else "function"
 
 
 def first_call_is_writable(delta: Delta) -> bool:
