@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.wire.chat.chunk import Delta
 from gateway.wire.chat.proofs import signature_of
+from gateway.wire.ids import new_id
 from gateway.wire.javascript import truthy
 from gateway.wire.unicode import well_formed
 
@@ -24,12 +25,17 @@ class Fragment(msgspec.Struct, gc=False):
 
 
 class Calls:
-    """Remembers the ids of an answer's calls: upstreams name them once and go on by index."""
+    """Remembers the ids of an answer's calls: upstreams name them once and go on by index.
 
-    __slots__ = ("_ids",)
+    A call that comes with a name and no id gets one of ours: parallel calls are told apart by nothing else.
+    """
+
+    __slots__ = ("_ids", "_made")
 
     def __init__(self) -> None:
         self._ids: dict[tuple[int, Any], str] = {}
+        self._made: set[str] = set()
+        """Those that are ours: a name that comes again with one begins another call."""
 
     def read(self, delta: Delta, choice: int) -> Iterator[Fragment]:
         """The fragments of a delta, in order; those that say nothing are left out."""
@@ -43,14 +49,17 @@ class Calls:
             if isinstance(id, str) and id:
                 self._ids[key] = well_formed(id)
             kind = _kind_of(call)
+            known = self._ids.get(key)
+            if not id and _names(call.get(kind)) and (known is None or known in self._made):
+                self._made.add(made := f"call_{new_id()}")
+                self._ids[key] = made
             yield from self._fragment(bool(id), self._ids.get(key), kind, call.get(kind), signature_of(call))
 
     def _fragment(
         self, new: bool, id: str | None, kind: Literal["function", "custom"], said: Any, signature: str | None
     ) -> Iterator[Fragment]:
         details = said if isinstance(said, dict) else {}
-        name = details.get("name")
-        name = well_formed(name) if isinstance(name, str) and name else None
+        name = well_formed(details["name"]) if _names(said) else None
         arguments = details.get("arguments" if kind == "function" else "input")
         if arguments is None:
             arguments = ""
@@ -58,6 +67,10 @@ class Calls:
             arguments = json.dumps(arguments, ensure_ascii=False)
         if new or truthy(details.get("name")) or arguments or signature:
             yield Fragment(id, name, arguments, kind, signature)
+
+
+def _names(said: Any) -> bool:
+    return isinstance(said, dict) and isinstance(name := said.get("name"), str) and bool(name)
 
 
 def _kind_of(call: Mapping[str, Any]) -> Literal["function", "custom"]:

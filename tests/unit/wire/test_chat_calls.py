@@ -62,3 +62,36 @@ def test_custom_calls_that_we_write_are_read_as_they_were() -> None:
         ("a", "custom", "*** Begin Patch"),
         ("b", "function", "{}"),
     ]
+
+
+def test_calls_without_ids_are_told_apart_by_their_index() -> None:
+    events = fragments(
+        [function(0, name="a"), function(1, name="b")],
+        [function(0, '{"x":')],
+        [function(1, "[2]"), function(0, "1}")],
+    )
+    assert made_of(events) == [("a", '{"x":1}'), ("b", "[2]")]
+    first, second = calls_of(events)
+    assert first.id
+    assert second.id not in ("", first.id)
+
+
+def test_an_id_that_we_made_is_never_made_again() -> None:
+    once, again = (calls_of(fragments([function(0, name="a")])) for _ in range(2))
+    assert once[0].id != again[0].id
+
+
+def test_calls_that_all_have_one_index_and_no_id_are_told_apart_by_their_names() -> None:
+    for index in (0, None):
+        both = [function(index, "1", name="a", id=""), function(index, "2", name="b", id="")]
+        assert made_of(fragments(both)) == [("a", "1"), ("b", "2")]
+        assert made_of(fragments(both[:1], [function(index, "0")], both[1:])) == [("a", "10"), ("b", "2")]
+
+
+def test_a_name_that_comes_again_begins_no_call_where_the_first_delta_had_an_id() -> None:
+    assert made_of(fragments([function(0, "[", name="a", id="x")], [function(0, "]", name="a")])) == [("a", "[]")]
+
+
+def test_what_has_neither_id_nor_name_nor_a_known_index_goes_on_with_the_call_before() -> None:
+    assert made_of(fragments([function(0, "[", name="a")], [function(None, "1")], [function(7, "]")])) == [("a", "[1]")]
+    assert [call.id for call in fragments([function(0, "1")])] == [None]
