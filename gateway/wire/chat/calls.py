@@ -33,7 +33,7 @@ class Calls:
     __slots__ = ("_ids", "_made")
 
     def __init__(self) -> None:
-        self._ids: dict[tuple[int, Any], str] = {}
+        self._ids: dict[tuple[int, int | None], str] = {}
         self._made: set[str] = set()
         """Those that are ours: a name that comes again with one begins another call."""
 
@@ -44,7 +44,7 @@ class Calls:
         for call in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
             if not isinstance(call, dict):
                 continue
-            key = (choice, index if isinstance(index := call.get("index"), int) else None)
+            key = _key(choice, call.get("index"))
             id = call.get("id")
             if isinstance(id, str) and id:
                 self._ids[key] = well_formed(id)
@@ -54,6 +54,10 @@ class Calls:
                 self._made.add(made := f"call_{new_id()}")
                 self._ids[key] = made
             yield from self._fragment(bool(id), self._ids.get(key), kind, call.get(kind), signature_of(call))
+
+    def id_of(self, choice: int, index: Any) -> str | None:
+        """The id of the call that fragments with this index go on with."""
+        return self._ids.get(_key(choice, index))
 
     def _fragment(
         self, new: bool, id: str | None, kind: Literal["function", "custom"], said: Any, signature: str | None
@@ -67,6 +71,10 @@ class Calls:
             arguments = json.dumps(arguments, ensure_ascii=False)
         if new or truthy(details.get("name")) or arguments or signature:
             yield Fragment(id, name, arguments, kind, signature)
+
+
+def _key(choice: int, index: Any) -> tuple[int, int | None]:
+    return choice, index if isinstance(index, int) else None
 
 
 def _names(said: Any) -> bool:

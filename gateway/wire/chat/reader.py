@@ -69,14 +69,14 @@ class ChatReader:
     and the answer is the first element of `choices`, whatever its index.
     """
 
-    __slots__ = ("_calls", "_flows", "_halves", "_lenient", "_started", "_thoughts")
+    __slots__ = ("_flows", "_halves", "_lenient", "_started", "_thoughts", "calls")
 
     def __init__(self, *, lenient: bool = False) -> None:
         self._lenient = lenient
         self._started = False
         self._flows = False
         """The last frame began the answer, or said a piece of text and nothing else: so may the next one."""
-        self._calls = Calls()
+        self.calls = Calls()
         self._halves: dict[_Said, str] = {}
         """First halves of surrogate pairs whose second halves the next delta may bring."""
         self._thoughts: dict[int, Details] = {}
@@ -265,7 +265,7 @@ class ChatReader:
     def _tools(self, frame: Frame, delta: Delta, index: int, events: list[Event]) -> None:
         if self._lenient and not first_call_is_writable(delta):
             raise Malformed("the first tool call is none")
-        for call in self._calls.read(delta, index):
+        for call in self.calls.read(delta, index):
             arguments = self._joined((index, ToolCall, call.id), call.arguments, True) if call.arguments else ""
             signature = None if call.signature is None else well_formed(call.signature)
             events.append(

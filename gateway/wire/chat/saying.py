@@ -1,6 +1,6 @@
 """How chat says the pieces of an answer; shared by its chunks and its whole completions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from gateway.events import Citation, Event, Reasoning, Refusal, Text, ToolCall, Usage
@@ -9,6 +9,7 @@ from gateway.wire.chat.details import details_of, text_of
 from gateway.wire.chat.proofs import signed
 
 _Json = dict[str, Any]
+_IdOf = Callable[[Any], str | None]
 _TEXTS: Final[tuple[tuple[tuple[str, ...], type[Text | Reasoning | Refusal]], ...]] = (
     (("content",), Text),
     (("reasoning_content", "reasoning"), Reasoning),
@@ -20,35 +21,56 @@ SAID: Final = frozenset(
 """Fields of a message that say what its events do, beside the ones always there."""
 
 
-def patched(delta: _Json, events: Sequence[Event]) -> _Json:
-    """A delta that says these events; texts that nothing says any more are empty."""
+def patched(delta: _Json, events: Sequence[Event], id_of: _IdOf) -> _Json:
+    """A delta that says these events; texts that nothing says any more are empty.
+
+    `id_of` tells the id of the call that has an index: a delta that goes on with it does not say it.
+    """
     out = dict(delta)
     for names, kind in _TEXTS:
         said = "".join(event.text for event in events if isinstance(event, kind))
-        given = [name for name in names if delta.get(name)]
-        out |= dict.fromkeys(given or names[: bool(said)], said)
+        fields = [name for name in names if delta.get(name)] or names[: bool(said)]
+        out |= dict.fromkeys(fields, said)
     thinking = text_of(delta.get("reasoning_details"))
     if thinking and thinking != "".join(event.text for event in events if isinstance(event, Reasoning)):
         del out["reasoning_details"]  # they would still say what was changed
     fragments = [event for event in events if isinstance(event, ToolCall)]
     if isinstance(old := delta.get("function_call"), dict):
         del out["function_call"]
-        said_of_old = next((event for event in fragments if event.id is None), None)
-        if said_of_old is not None:
-            fragments.remove(said_of_old)
-            out["function_call"] = _said_in(old, said_of_old)
-    calls = [dict(call) for call in delta.get("tool_calls") or ()]
-    for call, fragment in zip(calls, fragments, strict=False):
-        call[fragment.kind] = _said_in(call.get(fragment.kind) or {}, fragment)
-    if calls:
-        out["tool_calls"] = calls[: len(fragments)]
+        if without_id := [event for event in fragments if event.id is None]:
+            out["function_call"] = _said_in(old, *without_id)
+        fragments = [event for event in fragments if event.id is not None]
+    if isinstance(calls := delta.get("tool_calls"), list):
+        given = [call for call in calls if isinstance(call, dict)]
+        out["tool_calls"] = _patched_calls(given, fragments, id_of)
     return out
 
 
-def _said_in(given: _Json, fragment: ToolCall) -> _Json:
-    words = "arguments" if fragment.kind == "function" else "input"
-    named: _Json = {} if fragment.name is None else {"name": fragment.name}
-    return {**given, words: fragment.arguments, **named}
+def _patched_calls(calls: Sequence[_Json], fragments: Sequence[ToolCall], id_of: _IdOf) -> list[_Json]:
+    """The calls that something is said of still, each with its own: told by its id, or that of its index."""
+    said: dict[str | None, list[ToolCall]] = {}
+    for fragment in fragments:
+        said.setdefault(fragment.id, []).append(fragment)
+    own: dict[int, list[ToolCall]] = {}
+    # Where more than one call has an index, its id is that of the last.
+    for at in sorted(range(len(calls)), key=lambda at: (not calls[at].get("id"), -at)):
+        sent = calls[at].get("id")
+        id = sent if sent and isinstance(sent, str) else id_of(calls[at].get("index"))
+        if id in said:
+            own[at] = said.pop(id)
+    own |= zip((at for at in range(len(calls)) if at not in own), said.values(), strict=False)
+    return [{**calls[at], own[at][0].kind: _said_in(calls[at].get(own[at][0].kind), *own[at])} for at in sorted(own)]
+
+
+def _said_in(given: Any, *fragments: ToolCall) -> _Json:
+    words = "arguments" if fragments[0].kind == "function" else "input"
+    names = [fragment.name for fragment in fragments if fragment.name is not None]
+    named: _Json = {"name": names[-1]} if names else {}
+    return {
+        **(given if isinstance(given, dict) else {}),
+        words: "".join(fragment.arguments for fragment in fragments),
+        **named,
+    }
 
 
 def as_before(said: _Json, message: _Json) -> _Json:

@@ -1,7 +1,8 @@
 """Writes events as OpenAI's chat completions: chunks of a stream, or one whole completion."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,9 @@ from gateway.events import (
 )
 from gateway.parts import PartNumbers
 from gateway.prompt import ReasoningPart, TextPart, ToolCallPart
+from gateway.wire.chat.calls import Calls
 from gateway.wire.chat.proofs import signed
+from gateway.wire.chat.reader import ChatReader
 from gateway.wire.chat.saying import (
     SAID,
     annotation,
@@ -61,7 +64,18 @@ class ChatWriter:
     reasons, usage) pass as they are when it is chat.
     """
 
-    __slots__ = ("_begun", "_calls", "_head", "_named", "_numbers", "_upstream", "_usage", "_wants_usage", "dropped")
+    __slots__ = (
+        "_begun",
+        "_calls",
+        "_head",
+        "_named",
+        "_numbers",
+        "_read",
+        "_upstream",
+        "_usage",
+        "_wants_usage",
+        "dropped",
+    )
 
     end_marker: Final = DONE
     ping: Final = b": ping\n\n"
@@ -76,8 +90,14 @@ class ChatWriter:
         self._calls: dict[tuple[int, int], int] = {}
         """The `index` of each call, by choice and part."""
         self._named: set[tuple[int, int]] = set()
+        self._read: Calls | None = None
+        """Those of an upstream of this dialect."""
         self.dropped: dict[str, int] = {}
         """Events that chat has no place for, by kind."""
+
+    def follow(self, reader: ChatReader, told: Callable[[str], str]) -> None:
+        """Know the ids of the calls that `reader` reads: what is patched does not always say them."""
+        self._read = reader.calls
 
     def write(self, events: Sequence[Event]) -> bytes:
         """The chunks of these events; a proper end is the last event, `End`."""
@@ -106,8 +126,9 @@ class ChatWriter:
         """An upstream's chunk that says these events instead; whatever else it says stays."""
         value = decode_value(frame.data or b"{}")
         for choice in value.get("choices") or ():
-            own = [event for event in events if getattr(event, "choice", None) == choice.get("index", 0)]
-            choice["delta"] = patched(choice.get("delta") or {}, own)
+            number = choice.get("index", 0)
+            own = [event for event in events if getattr(event, "choice", None) == number]
+            choice["delta"] = patched(choice.get("delta") or {}, own, partial(self._id_of, number))
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = next((event.logprobs for event in own if isinstance(event, Text)), None)
             finish = next((event for event in own if isinstance(event, Finish)), None)
@@ -129,6 +150,9 @@ class ChatWriter:
             new = {name: v for name, v in said.items() if v is not None or name in message}
             choice["message"] = {**kept, **new}
         return bytes(encode_value(value))
+
+    def _id_of(self, choice: int, index: Any) -> str | None:
+        return None if self._read is None else self._read.id_of(choice, index)
 
     def _write(self, event: Event) -> bytes:
         if isinstance(event, Text):

@@ -106,3 +106,71 @@ def test_a_client_that_reads_either_field_of_the_thinking_gets_it() -> None:
     assert deltas({"reasoning_content": "a secret", "reasoning": "a secret"}) == [
         {"reasoning_content": "a ***", "reasoning": "a ***"}
     ]
+
+
+def call(index: int, arguments: str, *, id: str | None = None, name: str | None = None) -> dict[str, Any]:
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    return {"index": index, "function": function} | ({"id": id, "type": "function"} if id else {})
+
+
+def without(name: str) -> Step:
+    """Takes out the call of this name, and what follows of it."""
+    refused: set[str | None] = set()
+
+    def step(events: list[Event]) -> list[Event]:
+        refused.update(event.id for event in events if isinstance(event, ToolCall) and event.name == name)
+        return [event for event in events if not (isinstance(event, ToolCall) and event.id in refused)]
+
+    return step
+
+
+@pytest.mark.parametrize("ids", [("A", "B"), (None, None)])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_the_call_that_a_step_leaves_stays_what_it_was(ids: tuple[str | None, str | None], kept: int) -> None:
+    begun = [call(0, "{", id=ids[0], name="f"), call(1, "[", id=ids[1], name="g")]
+    rest = [call(0, "}"), call(1, "]")]
+    step = without("gf"[kept])
+    assert deltas({"tool_calls": begun}, {"tool_calls": rest}, step=step) == [
+        {"tool_calls": [begun[kept]]},
+        {"tool_calls": [rest[kept]]},
+    ]
+
+
+@pytest.mark.parametrize("name", ["f", "g", "h"])
+def test_the_same_where_all_calls_have_one_index_and_no_id(name: str) -> None:
+    begun = [call(0, "1", name="f"), call(0, "2", name="g"), call(0, "3", name="h")]
+    kept = [one for one in begun if one["function"]["name"] != name]
+    assert deltas({"tool_calls": begun}, step=without(name)) == [{"tool_calls": kept}]
+
+
+def test_calls_that_a_step_gives_out_in_another_order_keep_their_own_arguments() -> None:
+    def turn(events: list[Event]) -> list[Event]:
+        calls = [event for event in events if isinstance(event, ToolCall)]
+        return [calls.pop() if isinstance(event, ToolCall) else event for event in events]
+
+    begun = [call(0, "1", id="A", name="f"), call(1, "2", id="B", name="g")]
+    assert deltas({"tool_calls": begun}, step=turn) == [{"tool_calls": begun}]
+
+
+def test_fragments_of_one_call_in_one_delta_are_one_where_a_step_changed_them() -> None:
+    (got,) = deltas({"tool_calls": [call(0, '"secret', id="A", name="f"), call(0, ' and"')]})
+    assert got == {"tool_calls": [call(0, '"*** and"', id="A", name="f")]}
+
+
+@pytest.mark.parametrize("strange", ["x", {"index": 0}, [None, 1, {"id": ["A"], "index": {}, "function": "secret"}]])
+def test_calls_that_are_none_break_no_patching(strange: Any) -> None:
+    (got,) = deltas({"content": "secret", "tool_calls": strange})
+    assert got["content"] == "***"
+    assert "secret" not in json.dumps(got)
+
+
+def test_a_call_to_which_a_step_gives_another_id_is_changed_all_the_same() -> None:
+    def rename(events: list[Event]) -> list[Event]:
+        return [
+            msgspec.structs.replace(event, id="ours", arguments="{}") if isinstance(event, ToolCall) else event
+            for event in events
+        ]
+
+    assert deltas({"tool_calls": [call(0, "[]", id="A", name="f")]}, step=rename) == [
+        {"tool_calls": [call(0, "{}", id="A", name="f")]}
+    ]
