@@ -181,9 +181,14 @@ def _choice(value: Any, lenient: bool) -> Choice:
         delta=_delta(value["delta"], lenient) if "delta" in value else UNSET,
         text=_printed(value.get("text")) if lenient else _text(value.get("text")),
         finish_reason=_text(value.get("finish_reason")),
-        index=_int(value.get("index")) or 0,
+        index=index_of(value),
         logprobs=value.get("logprobs"),
     )
+
+
+def index_of(choice: Mapping[str, Any]) -> int:
+    """Which of the answer's choices it is; one that does not say it is the first."""
+    return _int(choice.get("index")) or 0
 
 
 def _delta(value: Any, lenient: bool) -> Delta | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.events import Answer, End, Event, Failure, Finish, Frame, Opaque, Refusal, Start, Text, Usage
 from gateway.prompt import TextPart
+from gateway.wire.chat.chunk import index_of
 from gateway.wire.chat.saying import tokens
 from gateway.wire.chat.writer import DONE, WORDS
 from gateway.wire.envelope import failure_envelope
@@ -60,7 +61,8 @@ class LegacyWriter:
         """An upstream's chunk that says these events instead; whatever else it says stays."""
         value = decode_value(frame.data or b"{}")
         for choice in value.get("choices") or ():
-            own = [event for event in events if getattr(event, "choice", None) == choice.get("index", 0)]
+            number = index_of(choice)
+            own = [event for event in events if getattr(event, "choice", None) == number]
             choice["text"] = "".join(event.text for event in own if isinstance(event, Text))
             if choice.get("logprobs") is not None:
                 choice["logprobs"] = next((event.logprobs for event in own if isinstance(event, Text)), None)
@@ -73,7 +75,7 @@ class LegacyWriter:
         """An upstream's completion whose texts say what the answer does; whatever else it says stays."""
         value = decode_value(body)
         for choice in value.get("choices") or ():
-            whole = self._choice(answer, choice.get("index", 0))
+            whole = self._choice(answer, index_of(choice))
             logprobs = whole["logprobs"] if choice.get("logprobs") is not None else None
             choice |= {"text": whole["text"], "logprobs": logprobs}
         return bytes(encode_value(value))

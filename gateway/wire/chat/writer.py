@@ -26,6 +26,7 @@ from gateway.events import (
 from gateway.parts import PartNumbers
 from gateway.prompt import ReasoningPart, TextPart, ToolCallPart
 from gateway.wire.chat.calls import Calls
+from gateway.wire.chat.chunk import index_of
 from gateway.wire.chat.proofs import signed
 from gateway.wire.chat.reader import ChatReader
 from gateway.wire.chat.saying import (
@@ -126,7 +127,7 @@ class ChatWriter:
         """An upstream's chunk that says these events instead; whatever else it says stays."""
         value = decode_value(frame.data or b"{}")
         for choice in value.get("choices") or ():
-            number = choice.get("index", 0)
+            number = index_of(choice)
             own = [event for event in events if getattr(event, "choice", None) == number]
             choice["delta"] = patched(choice.get("delta") or {}, own, partial(self._id_of, number))
             if choice.get("logprobs") is not None:
@@ -141,7 +142,7 @@ class ChatWriter:
         """An upstream's completion whose messages say what the answer does; whatever else it says stays."""
         value = decode_value(body)
         for choice in value.get("choices") or ():
-            whole = self._choice(answer, choice.get("index", 0))
+            whole = self._choice(answer, index_of(choice))
             message = choice.get("message") or {}
             said = as_before(whole["message"], message)
             if choice.get("logprobs") is not None:

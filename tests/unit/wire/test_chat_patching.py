@@ -14,7 +14,7 @@ from gateway.pipeline.lanes import relay_for
 from gateway.pipeline.steps import start_steps
 from gateway.protocols import ByteUpstream
 from gateway.runtime import Faults, Registered
-from gateway.wire.chat import CHAT, CHAT_CLIENT
+from gateway.wire.chat import CHAT, CHAT_CLIENT, LEGACY, LEGACY_CLIENT
 
 Step = Callable[[list[Event]], list[Event]]
 
@@ -32,15 +32,16 @@ def mask(events: list[Event]) -> list[Event]:
     return [masked(event) for event in events]
 
 
-def played(body: bytes, step: Step, *, stream: bool) -> bytes:
+def played(body: bytes, step: Step, *, stream: bool, dialect: Any = CHAT, client: Any = CHAT_CLIENT) -> bytes:
     """What the client gets of an upstream's answer."""
-    request = CHAT_CLIENT.read_request(json.dumps({"model": "m", "messages": [], "stream": stream}).encode())
+    asked = {"model": "m", "messages": [], "prompt": "x", "stream": stream}
+    request = client.read_request(json.dumps(asked).encode())
     generation: Any = SimpleNamespace(stream_transforms=[Registered("p", SimpleNamespace(start=lambda exchange: step))])
     exchange: Any = SimpleNamespace(timings={})
     log: Any = SimpleNamespace()
     upstream: Any = SimpleNamespace(headers=(("content-type", "text/event-stream" if stream else "application/json"),))
     steps = start_steps(generation, exchange, Calls(Faults(), log))
-    relay = relay_for(ByteUpstream(CHAT, upstream), CHAT_CLIENT, request, steps=steps, observers=None)
+    relay = relay_for(ByteUpstream(dialect, upstream), client, request, steps=steps, observers=None)
     assert relay.lane == "parsed"
     return relay.feed(body) + relay.end(Cause.EOF)
 
@@ -174,3 +175,19 @@ def test_a_call_to_which_a_step_gives_another_id_is_changed_all_the_same() -> No
     assert deltas({"tool_calls": [call(0, "[]", id="A", name="f")]}, step=rename) == [
         {"tool_calls": [call(0, "{}", id="A", name="f")]}
     ]
+
+
+@pytest.mark.parametrize("index", [{"index": None}, {}, {"index": "0"}])
+def test_a_choice_without_a_number_is_the_first(index: dict[str, Any]) -> None:
+    (got,) = chunks({**index, "delta": {"content": "a secret"}, "finish_reason": "stop"})
+    assert got == {**index, "delta": {"content": "a ***"}, "finish_reason": "stop"}
+    assert message({"role": "assistant", "content": "a secret"}, **index)["content"] == "a ***"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_text_without_a_number_is_the_first(stream: bool) -> None:
+    body = b'{"id": "c", "choices": [{"index": null, "text": "a secret", "finish_reason": "stop"}]}'
+    sent = b"data: " + body + b"\n\ndata: [DONE]\n\n" if stream else body
+    out = played(sent, mask, stream=stream, dialect=LEGACY, client=LEGACY_CLIENT)
+    (choice,) = json.loads(out.removeprefix(b"data: ").split(b"\n\n")[0])["choices"]
+    assert (choice["text"], choice["finish_reason"]) == ("a ***", "stop")
