@@ -9,6 +9,8 @@ EVENT_LIMIT: Final = 1 << 20
 """Bytes one event may have, line ends included."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+_UNNAMED: Final = (b"", b"message")
+"""What says that an event is of the type it has anyway."""
 _LF: Final = 10
 _CR: Final = 13
 _BLANK: Final = re.compile(rb"(?>\r\n?|\n)(?>\r\n?|\n)")
@@ -154,7 +156,7 @@ class Sse:
             head, _, rest = block.partition(b"\n")
             if rest[:6] != b"data: ":
                 return self._frame_carefully(raw, block)
-            name, data = head[7:].decode("utf-8", "replace"), rest[6:]
+            name, data = self._name(head[7:]), rest[6:]
         else:
             return self._frame_carefully(raw, block)
         if _LF in data or _CR in block:
@@ -172,13 +174,17 @@ class Sse:
             if field == b"data":
                 lines.append(value)
             elif field == b"event":
-                name = value.decode("utf-8", "replace")
+                name = self._name(value)
         if not lines:
             return Frame(raw, None, name)
         data = b"\n".join(lines)
         if self._lenient and not data.isascii():
             data = _replace_invalid(data)
         return Frame(raw, data, name)
+
+    def _name(self, given: bytes) -> str | None:
+        """The event's name: to say `message`, or nothing, is to give it none. Lenient clients look for the field."""
+        return None if not self._lenient and given in _UNNAMED else given.decode("utf-8", "replace")
 
 
 def _replace_invalid(data: bytes) -> bytes:

@@ -63,7 +63,7 @@ _Said = tuple[int, type[Text | Reasoning | Refusal | ToolCall], str | None]
 
 
 class ChatReader:
-    """Reads one attempt's frames.
+    """Reads one attempt's frames; a named one says what an unnamed one would where it is a chunk, or an error.
 
     `lenient` reads as the openai SDK for JavaScript and the Vercel AI SDK of 2024 did: named events say nothing,
     and the answer is the first element of `choices`, whatever its index.
@@ -189,7 +189,7 @@ class ChatReader:
         return self._events(frame, chunk_of(value, lenient=self._lenient), lone_halves=True)
 
     def _events(self, frame: Frame, chunk: Chunk, *, lone_halves: bool = False) -> list[Event]:
-        if frame.name is not None:
+        if frame.name is not None and not chunk.choices and chunk.usage is None:
             return [Opaque(kind="named", source=frame)]
         events: list[Event] = []
         if not self._started and isinstance(chunk, NamedChunk) and (chunk.id or chunk.model):

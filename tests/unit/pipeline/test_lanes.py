@@ -193,6 +193,7 @@ ODD = (
     b"id: 7\n" + DELTA,
     DELTA[:-1] + b"id: 7\n\n",
     b"event: named\n" + DELTA,
+    b"event: message\n" + DELTA,
     DONE,
     b"\n\n",
 )

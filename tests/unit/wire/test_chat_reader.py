@@ -257,16 +257,37 @@ def test_what_is_strange_but_says_nothing_passes(data: bytes) -> None:
     assert read(b'{"x":"\\ud83c",' + data[1:] if data != b"{}" else b'{"x":"\\ud83c"}') == []
 
 
-def test_named_events_say_nothing_but_errors_and_done() -> None:
+def test_named_events_that_are_no_chunks_say_nothing_but_errors_and_done() -> None:
     def named(data: bytes, *, lenient: bool) -> list[Any]:
         return tell(CHAT.reader(lenient=lenient).read(Frame(b"", data, "x")))
 
     for lenient in (True, False):
-        assert named(b'{"choices":[{"delta":{"content":"a"}}]}', lenient=lenient) == ["Opaque"]
+        assert named(b'{"choices":[],"n":1}', lenient=lenient) == ["Opaque"]
         assert named(b"no json", lenient=lenient) == ["Opaque"]
         assert named(b"[DONE]", lenient=lenient) == ["End"]
     assert named(b'{"error":{"message":"m"}}', lenient=True) == ["Opaque"]
     assert named(b'{"error":{"message":"m"}}', lenient=False) == [("Failure", "upstream_error", 502)]
+
+
+def test_named_chunks_are_read_as_the_openai_library_reads_them_but_leniently() -> None:
+    chunks = [
+        delta(content="a"),
+        delta(content="\U0001d11e"),
+        delta("stop"),
+        {"choices": [], "usage": {"total_tokens": 3}},
+    ]
+    frames = [Frame(b"", json.dumps(chunk).encode(), "chunk") for chunk in chunks]
+    strict, skimming, lenient = CHAT.reader(), CHAT.reader(), CHAT.reader(lenient=True)
+    read_all = [event for frame in frames for event in strict.read(frame)]
+    assert tell(read_all) == [
+        "Start",
+        ("Text", 0, "a"),
+        ("Text", 0, "\U0001d11e"),
+        ("Finish", 0, "stop", "stop"),
+        "Usage",
+    ]
+    assert tell([event for frame in frames for event in skimming.skim(frame)]) == tell(read_all)
+    assert tell([event for frame in frames for event in lenient.read(frame)]) == ["Opaque"] * 4
 
 
 def test_leniently_only_the_first_choice_counts_whatever_its_index() -> None:

@@ -40,7 +40,8 @@ def cut(data: bytes, *, splits: tuple[int, ...] = (), lenient: bool = False) -> 
         (b"event: x\ndata: a\n\n", [(b"a", "x")]),
         (b"event: x\ndata: a\ndata: b\n\n", [(b"a\nb", "x")]),
         (b"data: a\nevent: x\n\n", [(b"a", "x")]),
-        (b"event:\ndata: a\n\n", [(b"a", "")]),
+        (b"event:\ndata: a\n\n", [(b"a", None)]),
+        (b"event: message\ndata: a\n\n", [(b"a", None)]),
         (b"event: x\n\ndata: a\n\n", [(b"a", None)]),
         (b"event: x\nevent: y\ndata: a\n\n", [(b"a", "y")]),
         (b"event: x\nid: 1\ndata: a\n\n", [(b"a", "x")]),
@@ -137,3 +138,11 @@ def test_lenient_framing_takes_a_last_event_without_its_blank_line(end: bytes) -
     assert cut(wire, splits=tuple(range(1, len(wire))), lenient=True) == [(b"a", None), (b"b", "x")]
     assert cut(wire) == [(b"a", None)]
     assert cut(b"data: a\n\ndata: half a line", lenient=True) == [(b"a", None)]
+
+
+@pytest.mark.parametrize("name", [b"event: message", b"event:message", b"event: ", b"event"])
+@pytest.mark.parametrize("form", [b"%s\ndata: a\n\n", b"data: a\n%s\n\n", b"%s\r\ndata: a\r\n\r\n"])
+def test_the_default_type_is_no_name_but_for_clients_that_look_for_the_field(name: bytes, form: bytes) -> None:
+    raw = form % name
+    assert cut(raw) == [(b"a", None)]
+    assert cut(raw, lenient=True) == [(b"a", "message" if b"message" in name else "")]
