@@ -44,13 +44,13 @@ class MessageWriter:
         """One turn as messages: chat has one for every tool result."""
         results = [part for part in message.parts if isinstance(part, ToolResultPart)]
         for result in results:
-            yield {"role": "tool", "tool_call_id": result.id, "content": self._content(result.parts)}
+            yield self._result(result, message)
         rest = [part for part in message.parts if not isinstance(part, ToolResultPart)]
         if results and not rest:
             return
         out: _Json = {"role": message.extra.get("role", message.role)}
         said = [part for part in rest if isinstance(part, TextPart | MediaPart) or _is_own(part, "chat")]
-        calls = list(_calls(rest))
+        calls = list(_calls(rest, own=self._own))
         out["content"] = self._content(said) if said or message.role != "assistant" else None
         if calls:
             out["tool_calls"] = calls
@@ -61,6 +61,14 @@ class MessageWriter:
             out["name"] = message.name
         extra = message.extra if self._own else {}
         yield {**out, **{name: value for name, value in extra.items() if name != "role"}}
+
+    def _result(self, result: ToolResultPart, message: Message) -> _Json:
+        said: _Json = {"role": "tool", "tool_call_id": result.id, "content": self._content(result.parts)}
+        if not self._own:
+            return said
+        if message.extra.get("role") == "function":  # the tools of old have a name and no ids
+            del said["tool_call_id"]
+        return {**said, **({} if message.name is None else {"name": message.name}), **message.extra}
 
     def _content(self, parts: Iterable[Part]) -> str | list[_Json]:
         written = [said for part in parts if (said := self._part(part)) is not None]
@@ -101,24 +109,24 @@ def _media(part: MediaPart, extra: _Json) -> _Json | None:
     return None
 
 
-def _calls(parts: Iterable[Part]) -> Iterator[_Json]:
+def _calls(parts: Iterable[Part], *, own: bool) -> Iterator[_Json]:
     proof = None
     for part in parts:
         if isinstance(part, ReasoningPart):
             proof = call_proof(part)
         elif isinstance(part, ToolCallPart):
-            yield _call(part, part.signature or proof)
+            yield _call(part, part.signature or proof, own=own)
             proof = None
         elif isinstance(part, OpaquePart) and part.dialect == "chat.tool_calls":
             yield dict(part.value)
 
 
-def _call(part: ToolCallPart, signature: str | None) -> _Json:
+def _call(part: ToolCallPart, signature: str | None, *, own: bool) -> _Json:
     words = "arguments" if part.kind == "function" else "input"
     out: _Json = {"id": part.id, "type": part.kind, part.kind: {"name": part.name, words: part.arguments}}
     if signature is not None:
         out["extra_content"] = {"google": {"thought_signature": signature}}
-    return {**out, **{name: value for name, value in part.extra.items() if name == "extra_content"}}
+    return {**out, **{name: value for name, value in part.extra.items() if own or name == "extra_content"}}
 
 
 def _reasoning(parts: Sequence[Part]) -> _Json:

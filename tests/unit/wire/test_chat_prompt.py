@@ -33,6 +33,12 @@ CONVERSATION: list[dict[str, Any]] = [
     {"role": "system", "content": "Now in Latin."},
     {"role": "user", "content": "And tomorrow?"},
 ]
+SAID_BESIDES: list[dict[str, Any]] = [
+    {"role": "tool", "tool_call_id": "c1", "content": "x", "name": "f", "cache_control": {"type": "ephemeral"}, "y": 1},
+    {"role": "function", "name": "f", "content": "x", "unknown": True},
+    {"role": "assistant", "content": None, "tool_calls": [{**CALL, "unknown": [1]}]},
+]
+"""What is beside the words that all dialects share."""
 
 
 def request(**fields: Any) -> ChatRequest:
@@ -156,13 +162,22 @@ def test_only_the_settings_that_differ_are_written() -> None:
     assert after.prompt == changed
 
 
-@pytest.mark.parametrize("turn", CONVERSATION)
+@pytest.mark.parametrize("turn", [*CONVERSATION, *SAID_BESIDES])
 def test_every_turn_is_written_as_it_was_read(turn: dict[str, Any]) -> None:
     prompt = request(messages=[{"role": "user", "content": "x"}, turn]).prompt
     written = CHAT_PROMPTS.write(prompt, Prompt(), {"other": msgspec.Raw(b"1")})
     out = json.loads(bytes(written.fields["messages"] or b""))
     assert out[1] == turn
     assert request(messages=out).prompt == prompt
+
+
+def test_what_another_dialect_says_beside_calls_and_results_is_not_written() -> None:
+    prompt = request(messages=[{"role": "user", "content": "x"}, SAID_BESIDES[2], SAID_BESIDES[0]]).prompt
+    written = CHAT_PROMPTS.write(prompt, Prompt(), {})
+    assert json.loads(bytes(written.fields["messages"] or b""))[1:] == [
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "c1", "content": "x"},
+    ]
 
 
 def test_a_signature_goes_back_where_it_came_from() -> None:
