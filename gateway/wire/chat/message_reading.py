@@ -26,27 +26,43 @@ _ROLES: Final[dict[str, Role]] = {
     "system": "system",
     "developer": "system",
 }
+FUNCTION_CALL: Final = "function_call"
+"""The call of old: one a message, without an id; what else it says is under this name in its part's `extra`."""
 _REASONING: Final = ("reasoning_content", "reasoning", "reasoning_details")
-_MESSAGE: Final = frozenset(("role", "content", "name", "tool_calls", "tool_call_id", "refusal", *_REASONING))
+_CALLS: Final = ("tool_calls", "tool_call_id", FUNCTION_CALL)
+_MESSAGE: Final = frozenset(("role", "content", "name", "refusal", *_CALLS, *_REASONING))
 _PART: Final = frozenset(("type", "text", "refusal", "image_url", "input_audio", "file"))
 
 
-def read_message(value: Any, where: str) -> Message:
-    """One element of `messages`; raises `InvalidRequest` naming the field."""
+def read_messages(value: Any) -> list[Message]:
+    """The elements of `messages`; raises `InvalidRequest` naming the field."""
+    called: list[str] = []
+    return [_read_message(one, f"messages[{i}]", called) for i, one in enumerate(listed(value, "messages"))]
+
+
+def _read_message(value: Any, where: str, called: list[str]) -> Message:
+    """One turn; `called` are the names of the calls of old before it."""
     given = objected(value, where)
     said = text(given.get("role"), f"{where}.role")
     role = _ROLES.get(said, "user")
     parts = _read_content(given.get("content"), f"{where}.content")
+    name, extra = optional_text(given.get("name"), f"{where}.name"), dict(nothing_else(given, _MESSAGE))
     if role == "tool":
         id = optional_text(given.get("tool_call_id"), f"{where}.tool_call_id") or ""
+        if said == "function" and name in called and not id:
+            id = next(_old_id(i) for i in reversed(range(len(called))) if called[i] == name)
+            extra["name"], name = name, None  # it says whose result this is, as the id does now
         answered = tuple(part for part in parts if isinstance(part, TextPart | MediaPart | OpaquePart))
         parts = [ToolResultPart(id=id, parts=answered)]
     elif role == "assistant":
         parts = [*_read_reasoning(given, where), *parts, *_read_refusal(given, where), *_read_calls(given, where)]
-    extra = dict(nothing_else(given, _MESSAGE))
+        if given.get(FUNCTION_CALL) is not None:
+            call = _read_old_call(given[FUNCTION_CALL], f"{where}.{FUNCTION_CALL}", _old_id(len(called)))
+            parts.append(call)
+            called.append(call.name)
     if said not in ("user", "assistant", "tool", "system"):
         extra["role"] = said
-    return Message(role=role, parts=tuple(parts), name=optional_text(given.get("name"), f"{where}.name"), extra=extra)
+    return Message(role=role, parts=tuple(parts), name=name, extra=extra)
 
 
 def _read_content(value: Any, where: str) -> list[Part]:
@@ -158,3 +174,17 @@ def _read_call(value: Any, where: str) -> Part:
         signature=signature_of(given),
         extra=extra,
     )
+
+
+def _read_old_call(value: Any, where: str, id: str) -> ToolCallPart:
+    given = objected(value, where)
+    return ToolCallPart(
+        id=id,
+        name=text(given.get("name"), f"{where}.name"),
+        arguments=optional_text(given.get("arguments"), f"{where}.arguments") or "",
+        extra={FUNCTION_CALL: nothing_else(given, frozenset(("name", "arguments")))},
+    )
+
+
+def _old_id(place: int) -> str:
+    return f"{FUNCTION_CALL}_{place + 1}"

@@ -14,6 +14,7 @@ from gateway.prompt import (
     ToolResultPart,
 )
 from gateway.wire.chat.details import call_proof, details_of
+from gateway.wire.chat.message_reading import FUNCTION_CALL
 
 _Json = dict[str, Any]
 _KNOWN: Final = frozenset(("cache_control", "detail"))
@@ -50,10 +51,13 @@ class MessageWriter:
             return
         out: _Json = {"role": message.extra.get("role", message.role)}
         said = [part for part in rest if isinstance(part, TextPart | MediaPart) or _is_own(part, "chat")]
-        calls = list(_calls(rest, own=self._own))
+        old = [part for part in rest if self._own and isinstance(part, ToolCallPart) and FUNCTION_CALL in part.extra]
+        calls = list(_calls([part for part in rest if part not in old], own=self._own))
         out["content"] = self._content(said) if said or message.role != "assistant" else None
         if calls:
             out["tool_calls"] = calls
+        for part in old:
+            out[FUNCTION_CALL] = {"name": part.name, "arguments": part.arguments, **part.extra[FUNCTION_CALL]}
         out |= _reasoning([part for part in rest if isinstance(part, ReasoningPart) or _is_own(part, "chat.reasoning")])
         if any(isinstance(part, OpaquePart) and not part.dialect.startswith("chat") for part in rest):
             self.lost.append("messages")

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.prompt import Message, Prompt, ResponseFormat, TextPart, Thinking
 from gateway.requests import Fields, PromptCodec, Written
-from gateway.wire.chat.message_reading import read_message
+from gateway.wire.chat.message_reading import read_messages
 from gateway.wire.chat.message_writing import MessageWriter
 from gateway.wire.chat.tools import read_tool, read_tool_choice, write_tool, write_tool_choice
 from gateway.wire.json import decode_value, encode_value
@@ -64,7 +64,7 @@ class ChatPrompts:
     def read(self, fields: Fields) -> Prompt:
         """The prompt that the fields say; raises `InvalidRequest` naming the field that cannot be read."""
         values = {name: decode_value(raw) for name, raw in fields.items()}
-        messages = [read_message(m, f"messages[{i}]") for i, m in enumerate(listed(values.get("messages"), "messages"))]
+        messages = read_messages(values.get("messages"))
         start = _instructions(messages)
         choice, effort = values.get("tool_choice"), optional_text(values.get("reasoning_effort"), "reasoning_effort")
         most = "max_completion_tokens" if values.get("max_completion_tokens") is not None else "max_tokens"

@@ -19,7 +19,7 @@ from gateway import (
 )
 from gateway.prompt import OpaquePart, OpaqueTool, ResponseFormat, Thinking, ToolChoice, ToolResultPart
 from gateway.wire.chat import CHAT, CHAT_CLIENT, CHAT_PROMPTS
-from gateway.wire.messages import MESSAGES_CLIENT
+from gateway.wire.messages import MESSAGES, MESSAGES_CLIENT
 
 MODEL = Model(id="1", name="m", model_id="up", base_url="")
 MAKERS = ("messages", "gemini.generate", "anthropic-claude-v1", "chat")
@@ -37,6 +37,7 @@ SAID_BESIDES: list[dict[str, Any]] = [
     {"role": "tool", "tool_call_id": "c1", "content": "x", "name": "f", "cache_control": {"type": "ephemeral"}, "y": 1},
     {"role": "function", "name": "f", "content": "x", "unknown": True},
     {"role": "assistant", "content": None, "tool_calls": [{**CALL, "unknown": [1]}]},
+    {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}", "unknown": 1}},
 ]
 """What is beside the words that all dialects share."""
 
@@ -66,6 +67,37 @@ def test_a_conversation_is_read_turn_by_turn() -> None:
     )
     assert prompt.messages[2].parts == (ToolResultPart(id="c1", parts=(TextPart(text="sunny"),)),)
     assert prompt.text.splitlines() == ["Look", "", "", "Sunny.", "Now in Latin.", "And tomorrow?"]
+
+
+def test_calls_of_old_have_ids_by_their_place_and_results_those_of_the_last_call_of_their_name() -> None:
+    def called(name: str) -> list[dict[str, Any]]:
+        call = {"name": name, "arguments": name}
+        return [
+            {"role": "assistant", "content": None, "function_call": call},
+            {"role": "function", "name": name, "content": "x"},
+        ]
+
+    turns = request(messages=[*called("f"), *called("g"), *called("f"), called("h")[1]]).prompt.messages
+    calls = [part for turn in turns for part in turn.parts if isinstance(part, ToolCallPart)]
+    results = [part.id for turn in turns for part in turn.parts if isinstance(part, ToolResultPart)]
+    assert [(call.name, call.arguments) for call in calls] == [("f", "f"), ("g", "g"), ("f", "f")]
+    assert results == [*(call.id for call in calls), ""]
+    assert len(set(results)) == 4
+
+
+def test_calls_of_old_reach_other_dialects() -> None:
+    call = {"name": "f", "arguments": '{"a": 1}'}
+    said = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "f", "content": "42"},
+    ]
+    asked = CHAT_CLIENT.read_request(json.dumps({"model": "m", "messages": said}).encode())
+    _, use, result = json.loads(MESSAGES.write_request(asked, MODEL))["messages"]
+    id = use["content"][0]["id"]
+    assert use["content"] == [{"type": "tool_use", "id": id, "name": "f", "input": {"a": 1}}]
+    assert result["content"] == [{"type": "tool_result", "tool_use_id": id, "content": "42"}]
+    assert asked.lost == ()
 
 
 def test_media_is_read_by_kind_and_place() -> None:
@@ -257,6 +289,7 @@ def test_a_lone_surrogate_stays_escaped() -> None:
         ({"messages": [1]}, "messages[0]"),
         ({"messages": [{"content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "assistant", "function_call": {}}]}, "messages[0].function_call.name"),
         ({"messages": [], "temperature": "hot"}, "temperature"),
         ({"messages": [], "n": True}, "n"),
         ({"messages": [], "tools": [{"type": "function"}]}, "tools[0].function"),
