@@ -78,7 +78,8 @@ def _lost(prompt: Prompt, model_id: str) -> list[str]:
     choice, form = prompt.tool_choice, prompt.response_format
     unsaid = {
         "seed": prompt.seed is not None,
-        "temperature": prompt.temperature is not None and _inference(prompt, model_id, None).get("temperature") is None,
+        "temperature": _inference(prompt, model_id, None).get("temperature") != prompt.temperature,
+        "stop": any(not stop.strip() for stop in prompt.stop),
         "response_format": form is not None and form.kind == "json",
         "reasoning": thinks(prompt.reasoning) and said_thinking(prompt, model_id) == ({}, {}),
         "parallel_tools": prompt.parallel_tools is False,

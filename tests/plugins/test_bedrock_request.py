@@ -238,5 +238,11 @@ def test_what_has_no_place_is_named() -> None:
     asked = chat(seed=1, logit_bias={}, response_format={"type": "json_object"}, parallel_tool_calls=False, top_k=3)
     sent(asked)
     assert set(asked.lost) == {"seed", "logit_bias", "response_format", "parallel_tools"}
+    hot = chat(temperature=1.7, stop=["\n", "END"])
+    assert sent(hot)["inferenceConfig"] == {"temperature": 1.0, "stopSequences": ["END"]}
+    assert set(hot.lost) == {"temperature", "stop"}
+    whole = chat(temperature=1, stop=["END"])
+    sent(whole)
+    assert whole.lost == ()
     with pytest.raises(InvalidRequest, match="seed"):
         sent(msgspec.structs.replace(chat(seed=1), strict=True))
