@@ -59,6 +59,13 @@ def generation(model_id: str) -> Generation | None:
     return Generation(version, kind or newest)
 
 
+def thinks(thinking: Thinking | None) -> bool:
+    """Whether the client asks for thinking."""
+    if thinking is None or thinking.enabled is False or thinking.effort == "none":
+        return False
+    return bool(thinking.enabled or thinking.effort or thinking.budget)
+
+
 def thinking_config(thinking: Thinking | None, model: Generation | None) -> dict[str, Any] | None:
     """`thinkingConfig`, in the words of the generation; None where it takes none or nobody asked."""
     if thinking is None or model is None or model.version < BUDGETS_SINCE:

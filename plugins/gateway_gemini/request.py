@@ -7,7 +7,7 @@ from gateway import ChatRequest, InvalidRequest, Model
 from gateway.prompt import Message, OpaquePart, Prompt, ResponseFormat, TextPart
 from gateway.wire.fields import asked_model, told
 from gateway.wire.meaning import lost_words
-from gateway_gemini.generations import Generation, generation, thinking_config
+from gateway_gemini.generations import Generation, generation, thinking_config, thinks
 from gateway_gemini.tools import write_choice, write_tools
 from gateway_gemini.turns import TurnWriter
 
@@ -57,12 +57,16 @@ def _body(prompt: Prompt, model: Generation | None) -> tuple[_Json, list[str]]:
         "generationConfig": _config(prompt, model, google) or None,
         **{name: google.get(name) for name in _OWN},
     }
-    return {name: value for name, value in said.items() if value is not None}, [*writer.lost, *_lost(prompt)]
+    return {name: value for name, value in said.items() if value is not None}, [*writer.lost, *_lost(prompt, said)]
 
 
-def _lost(prompt: Prompt) -> list[str]:
+def _lost(prompt: Prompt, said: Mapping[str, Any]) -> list[str]:
     known = {name for name in prompt.extra if name in _ASKED or _camel(name) in (*_OWN, *_CONFIG, "thinkingConfig")}
-    return [*lost_words(prompt, known), *(("parallel_tools",) if prompt.parallel_tools is False else ())]
+    unsaid = {
+        "parallel_tools": prompt.parallel_tools is False,
+        "reasoning": thinks(prompt.reasoning) and "thinkingConfig" not in (said["generationConfig"] or {}),
+    }
+    return [*lost_words(prompt, known), *(name for name, lost in unsaid.items() if lost)]
 
 
 def _config(prompt: Prompt, model: Generation | None, google: Mapping[str, Any]) -> _Json:

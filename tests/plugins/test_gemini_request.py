@@ -217,6 +217,24 @@ def test_a_messages_client_thinks_in_them_too(thinking: dict[str, Any], config: 
 
 
 @pytest.mark.parametrize(
+    ("to", "said", "lost"),
+    [
+        ("gemini-2.0-flash", {"reasoning_effort": "high"}, ("reasoning",)),
+        ("gemini-2.5-flash-image", {"reasoning_effort": "low"}, ("reasoning",)),
+        ("gemma-3-27b-it", {"reasoning_effort": "high"}, ("reasoning",)),
+        ("gemma-3-27b-it", {"reasoning_effort": "none"}, ()),
+        ("gemma-3-27b-it", {"reasoning_effort": "low", "thinking_config": {"include_thoughts": True}}, ()),
+        ("gemma-3-27b-it", {}, ()),
+        ("gemini-2.5-flash", {"reasoning_effort": "high"}, ()),
+    ],
+)
+def test_thinking_that_a_model_cannot_be_told_of_is_named(to: str, said: dict[str, Any], lost: tuple[str, ...]) -> None:
+    asked = CHAT_CLIENT.read_request(json.dumps({"model": "m", "messages": [USER], **said}).encode())
+    GEMINI.write_request(asked, model(to))
+    assert asked.lost == lost
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {"modalities": ["text", "audio"]},
