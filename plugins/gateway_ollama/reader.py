@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gateway import End, Event, Failure, Finish, Opaque, Reasoning, Start, Text, ToolCall, Usage
 from gateway.events import FinishReason, Frame
 from gateway.protocols import Reader
-from gateway.wire.json import decode_said, encode_value
+from gateway.wire.json import arguments_object, decode_said, encode_value
 from gateway.wire.unicode import Halves, well_formed
 from gateway.wire.upstream import ERRORS, count_of
 
@@ -122,6 +122,8 @@ def _start(said: Mapping[str, Any], frame: Frame | None) -> Start:
 def _call(call: Mapping[str, Any], function: Mapping[str, Any], frame: Frame | None) -> ToolCall:
     """A whole call. Older servers give it no id, which every dialect of ours needs, and each turn anew."""
     id, name, arguments = call.get("id"), function.get("name"), function.get("arguments")
+    if isinstance(arguments, str):
+        arguments = arguments_object(arguments)
     return ToolCall(
         id=well_formed(id) if isinstance(id, str) and id else f"call_{os.urandom(12).hex()}",
         name=well_formed(name) if isinstance(name, str) else "",

@@ -213,6 +213,11 @@ def test_a_call_is_whole_and_has_an_id_of_its_own() -> None:
     assert of(Finish, events)[0].reason == "tool_calls"
 
 
+def test_arguments_that_are_told_as_text_are_what_the_text_says() -> None:
+    events = read(call("f", '{"a": 1}'), call("f", ""), call("f", "a"), end())
+    assert [c.arguments for c in of(ToolCall, events)] == ['{"a":1}', "{}", '{"arguments":"a"}']
+
+
 def test_counts_nobody_told_are_unknown() -> None:
     usage = next(e for e in read(line({"message": {}, "done": True})) if type(e).__name__ == "Usage")
     assert (usage.input, usage.output) == (None, None)  # type: ignore[attr-defined]
