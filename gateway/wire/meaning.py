@@ -21,14 +21,19 @@ def refuse_other_meaning(prompt: Prompt) -> None:
 
 
 def lost_words(prompt: Prompt, known: Set[str]) -> list[str]:
-    """The names of what was said besides and is not `known`, and of what only another maker can read."""
+    """The names of what was said besides and is not `known`, and of what only another maker can read.
+
+    `is_error`, whether a tool failed, is among the known where it can be told.
+    """
     lost = [name for name, value in prompt.extra.items() if value is not None and name not in known | _NOT_MISSED]
-    results = [part.parts for m in prompt.messages for part in m.parts if isinstance(part, ToolResultPart)]
-    said = [prompt.system, *(message.parts for message in prompt.messages), *results]
+    results = [part for m in prompt.messages for part in m.parts if isinstance(part, ToolResultPart)]
+    said = [prompt.system, *(message.parts for message in prompt.messages), *(result.parts for result in results)]
     if any(isinstance(part, OpaquePart) for parts in said for part in parts):
         lost.append("messages")
     if any(message.name is not None for message in prompt.messages):
         lost.append("name")
+    if "is_error" not in known and any(result.is_error for result in results):
+        lost.append("is_error")
     if any(isinstance(tool, OpaqueTool) for tool in prompt.tools):
         lost.append("tools")
     return lost

@@ -29,7 +29,7 @@ _OWN: Final = frozenset(
     )
 )
 """Converse's own words, taken from the requests of any client."""
-_KNOWN: Final = _OWN | {"service_tier", "thinking", "top_k"}
+_KNOWN: Final = _OWN | {"is_error", "service_tier", "thinking", "top_k"}
 _TIERS: Final[Mapping[str, str]] = MappingProxyType({"default": "default", "flex": "flex", "priority": "priority"})
 _HOTTEST: Final = 1.0
 

@@ -66,7 +66,7 @@ def _lost(prompt: Prompt, said: Mapping[str, Any]) -> list[str]:
         "parallel_tools": prompt.parallel_tools is False,
         "reasoning": thinks(prompt.reasoning) and "thinkingConfig" not in (said["generationConfig"] or {}),
     }
-    return [*lost_words(prompt, known), *(name for name, lost in unsaid.items() if lost)]
+    return [*lost_words(prompt, known | {"is_error"}), *(name for name, lost in unsaid.items() if lost)]
 
 
 def _config(prompt: Prompt, model: Generation | None, google: Mapping[str, Any]) -> _Json:

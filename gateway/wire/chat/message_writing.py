@@ -67,6 +67,8 @@ class MessageWriter:
         yield {**out, **{name: value for name, value in extra.items() if name != "role"}}
 
     def _result(self, result: ToolResultPart, message: Message) -> _Json:
+        if result.is_error:
+            self.lost.append("is_error")
         said: _Json = {"role": "tool", "tool_call_id": result.id, "content": self._content(result.parts)}
         if not self._own:
             return said

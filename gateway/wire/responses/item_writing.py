@@ -107,6 +107,8 @@ class ItemWriter:
             call = {"type": kind, "call_id": part.id, "name": part.name, words: part.arguments}
             return {**call, **(part.extra if self._own else {})}
         if isinstance(part, ToolResultPart):
+            if part.is_error:
+                self.lost.append("is_error")
             kind = "custom_tool_call_output" if part.id in self._custom else "function_call_output"
             contents = [c for p in part.parts if (c := self._content(p, "tool")) is not None]
             plain = all(content.keys() == {"type", "text"} for content in contents)
