@@ -141,7 +141,7 @@ class ResponsesWriter:
         parts, again = collected.parts(maker=self._upstream), ResponsesReader()
         again.whole(response)  # numbers the parts as they were numbered for the answer
         output = patched_output(response.get("output") or [], parts, again.place)
-        return bytes(encode_value({**response, "output": output}))
+        return bytes(encode_value(_told_once({**response, "output": output})))
 
     def _write(self, event: Event) -> bytes:
         if isinstance(event, _OF_A_CHOICE) and event.choice != 0:
@@ -261,7 +261,7 @@ class ResponsesWriter:
 
     def _whole(self, **changes: Any) -> Json:
         """The response, as its upstream says it where that speaks this dialect."""
-        said = {**((self._reader and self._reader.response) or self._response), **changes}
+        said = _told_once({**((self._reader and self._reader.response) or self._response), **changes})
         if self._reader is not None:
             for name in ("id", "previous_response_id"):
                 if isinstance(given := said.get(name), str):
@@ -282,3 +282,8 @@ class ResponsesWriter:
     def _drop(self, kind: str) -> bytes:
         self.dropped[kind] = self.dropped.get(kind, 0) + 1
         return b""
+
+
+def _told_once(response: Json) -> Json:
+    """The response without the text that libraries, and some proxies, put beside its items: no step has seen it."""
+    return {name: value for name, value in response.items() if name != "output_text"}

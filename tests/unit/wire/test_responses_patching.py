@@ -140,3 +140,24 @@ def test_words_that_only_the_end_of_a_stream_says_of_an_item_do_not_pass_plugins
     thinking, answer = collected([*stream, *script.end()], redacted)
     assert thinking["summary"] == []
     assert answer["content"][0]["text"] == ""
+
+
+@pytest.mark.parametrize("whole_body", [True, False], ids=["whole", "streamed"])
+def test_a_text_that_an_upstream_tells_twice_is_told_once(whole_body: bool) -> None:
+    """Some proxies add the libraries' own convenience to the response; no step has seen it."""
+    told = {**response("completed", [message(said("a secret"))]), "output_text": "a secret"}
+    writer = RESPONSES_CLIENT.writer(REQUEST, "responses")
+    if whole_body:
+        body = json.dumps(told).encode()
+        got = writer.patch_answer(body, answered(redacted(RESPONSES.read_answer(body, 200))))
+    else:
+        reader = RESPONSES.reader()
+        writer.follow(reader, str)
+        frames = RESPONSES.framing().feed(
+            b"event: response.completed\ndata: "
+            + json.dumps({"type": "response.completed", "sequence_number": 1, "response": told}).encode()
+            + b"\n\n"
+        )
+        got = writer.answer(answered(redacted([event for frame in frames for event in reader.read(frame)])))
+    assert b"***" in got
+    assert b"secret" not in got
