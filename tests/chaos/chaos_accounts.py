@@ -31,7 +31,7 @@ class Accounts:
         yield from self._matched(rows)
 
     def _matched(self, rows: Sequence[Row]) -> Iterator[str]:
-        left = list(self._asked)
+        left, unanswered = list(self._asked), list[Row]()
         for row in rows:
             mine = next((one for one in left if one.model == row.model and self._fits(one, row)), None)
             if mine is not None:
@@ -40,7 +40,13 @@ class Accounts:
                 seen = [(one.model, due(self._client.ask, one.step).outcome) for one in left]
                 yield f"attempt {row.number} at {row.model} is {row.outcome} {row.error}, and the upstream saw {seen}"
                 return
+            elif row.error == "upstream_disconnected":
+                unanswered.append(row)
         for one in left:
+            # Read from a connection that the upstream was closing already: seen, and never answered.
+            if (row := next((row for row in unanswered if row.model == one.model), None)) is not None:
+                unanswered.remove(row)
+                continue
             yield f"the upstream was asked for {one.model} (attempt {one.step + 1}), and there is no row"
 
     def _fits(self, asked: Asked, row: Row) -> bool:

@@ -161,6 +161,9 @@ EXCUSED: dict[str, Callable[[History], None]] = {
         _client(ending=Ending.ERROR, code="idle_timeout"),
         _row(2, outcome="upstream_error", error="idle_timeout", duration=2.1),
     ),
+    "asked on a connection that its upstream was closing": _both(
+        _script("long"), _row(1, error="upstream_disconnected")
+    ),
 }
 
 
